@@ -1,0 +1,1 @@
+"""Settings, routing, kernel and operations of the AI-Agents Platform."""

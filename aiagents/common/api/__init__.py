@@ -1,0 +1,1 @@
+"""What every REST address of ours has in common: parsing, errors, pages."""

@@ -1,0 +1,89 @@
+"""What is decided about a request before any app sees it."""
+
+import re
+import uuid
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse
+
+from aiagents.common.api import problems
+
+Answer = Callable[[HttpRequest], HttpResponse]
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class RequestGuardMiddleware:
+    """Give each request an id; refuse foreign hosts, NUL and bodies over the limit."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request_id = _request_id(request)
+        request.META["HTTP_X_REQUEST_ID"] = request_id
+        request.request_id = request_id  # type: ignore[attr-defined] # read by problems
+        response = _refusal(request) or self.get_response(request)
+        response["X-Request-ID"] = request_id
+        response.setdefault(
+            "Permissions-Policy", "camera=(), geolocation=(), microphone=()"
+        )
+        return response
+
+
+def _request_id(request: HttpRequest) -> str:
+    given = request.META.get("HTTP_X_REQUEST_ID", "")
+    return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex  # noqa: TID251 - not a row
+
+
+def _refusal(request: HttpRequest) -> HttpResponse | None:
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return problems.plain_response(
+            request, status=400, detail="This host is not served."
+        )
+    if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+        return problems.plain_response(
+            request, status=400, detail="NUL is not allowed here."
+        )
+    return _size_refusal(request)
+
+
+def _size_refusal(request: HttpRequest) -> HttpResponse | None:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if length.isdigit() and int(length[:18]) <= settings.MAX_REQUEST_BYTES:
+        return None
+    limit = settings.MAX_REQUEST_BYTES
+    return problems.plain_response(
+        request,
+        status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        detail=f"The body is over the limit of {limit} bytes.",
+    )
+
+
+class LooserPolicyMiddleware:
+    """Third-party pages need more than ours: the admin's Alpine evaluates, Swagger is inline."""
+
+    EXTRA = {
+        "/admin/": {
+            "script-src": ["'unsafe-eval'", "'unsafe-inline'"],
+            "style-src": ["'unsafe-inline'"],
+        },
+        "/api/docs": {
+            "script-src": ["'unsafe-inline'"],
+            "style-src": ["'unsafe-inline'"],
+        },
+    }
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        for prefix, extra in self.EXTRA.items():
+            if request.path.startswith(prefix):
+                response._csp_update = extra  # type: ignore[attr-defined] # noqa: SLF001 - read by django-csp
+        return response

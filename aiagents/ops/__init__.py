@@ -1,0 +1,1 @@
+"""Commands about the whole system, and the children of local mode."""

@@ -1,0 +1,1 @@
+"""Settings by place: `local` for `make run`, `production` for servers, `test` for pytest."""

@@ -1,0 +1,1 @@
+"""Test machinery of the platform: fakes, the clock, query counts, base test cases."""

@@ -1,0 +1,3 @@
+"""Fixtures of the tests across apps."""
+
+from aiagents.testing.platform import platform as platform
