@@ -1,0 +1,1 @@
+"""People, teams and what they may do."""

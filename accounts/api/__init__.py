@@ -1,0 +1,1 @@
+"""The REST face of accounts, and how every REST address of ours learns who asks."""

@@ -1,0 +1,153 @@
+"""The shapes of accounts in JSON."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.choices import Role, Scope, TeamKind
+from accounts.models import ApiKey
+from aiagents.common.api.serializers import InputSerializer
+
+
+class RegisterInput(InputSerializer):
+    """A new account."""
+
+    username = serializers.CharField(
+        max_length=50, trim_whitespace=False, help_text="3 to 50 of A-Z a-z 0-9 _ . -"
+    )
+    password = serializers.CharField(
+        max_length=256,
+        trim_whitespace=False,
+        help_text="8 to 256 characters, not common.",
+    )
+    email = serializers.EmailField(required=False, allow_blank=True, default="")
+
+
+class RegisteredUser(serializers.Serializer[Any]):
+    """Who was registered."""
+
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+
+
+class RegisterOutput(serializers.Serializer[Any]):
+    """The answer to a registration."""
+
+    message = serializers.CharField()
+    user = RegisteredUser()
+
+
+class LoginInput(InputSerializer):
+    """A sign-in."""
+
+    username = serializers.CharField(max_length=256, trim_whitespace=False)
+    password = serializers.CharField(max_length=256, trim_whitespace=False)
+
+
+class TokenOutput(serializers.Serializer[Any]):
+    """A pair of tokens."""
+
+    token = serializers.CharField(source="access")
+    refresh = serializers.CharField()
+    token_type = serializers.CharField(default="Bearer", read_only=True)
+    expires_in = serializers.IntegerField(source="expires_in_s", help_text="Seconds.")
+
+
+class RefreshInput(InputSerializer):
+    """A refresh token to be exchanged."""
+
+    refresh = serializers.CharField(max_length=256)
+
+
+class LogoutInput(InputSerializer):
+    """Which chain of refresh tokens to end besides the caller's own."""
+
+    refresh = serializers.CharField(
+        max_length=256, required=False, allow_blank=True, allow_null=True, default=""
+    )
+
+
+class TicketOutput(serializers.Serializer[Any]):
+    """A ticket for one socket."""
+
+    ticket = serializers.CharField(source="text")
+    expires_in = serializers.IntegerField(source="expires_in_s", help_text="Seconds.")
+
+
+class TeamOutput(serializers.Serializer[Any]):
+    """One of the caller's teams."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(choices=TeamKind.choices)
+
+
+class RateLimitOutput(serializers.Serializer[Any]):
+    """The caller's rate limit."""
+
+    requests = serializers.IntegerField()
+    window_seconds = serializers.IntegerField()
+
+
+class MeOutput(serializers.Serializer[Any]):
+    """Who the caller is."""
+
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    email = serializers.CharField()
+    roles = serializers.ListField(child=serializers.ChoiceField(choices=Role.choices))
+    teams = TeamOutput(many=True)
+    limits = RateLimitOutput()
+    budget = serializers.JSONField(allow_null=True, help_text="null: not limited.")
+
+
+class ApiKeyInput(InputSerializer):
+    """A new API key."""
+
+    name = serializers.CharField(max_length=100)
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=Scope.choices),
+        allow_empty=False,
+        max_length=20,
+    )
+    expires_at = serializers.DateTimeField(
+        required=False, allow_null=True, default=None
+    )
+    rate_limit = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        help_text="Requests per window, at most the person's own limit.",
+    )
+
+
+class ApiKeyOutput(serializers.ModelSerializer[ApiKey]):
+    """An API key without its secret."""
+
+    class Meta:
+        model = ApiKey
+        fields: tuple[str, ...] = (
+            "id",
+            "name",
+            "prefix",
+            "scopes",
+            "rate_limit",
+            "created_at",
+            "expires_at",
+            "last_used_at",
+        )
+        read_only_fields = fields
+
+
+class NewApiKeyOutput(ApiKeyOutput):
+    """An API key with its secret, this once."""
+
+    key = serializers.CharField(
+        allow_null=True,
+        read_only=True,
+        help_text="Shown once; null in the answer to a repeated request.",
+    )
+
+    class Meta(ApiKeyOutput.Meta):
+        fields = (*ApiKeyOutput.Meta.fields, "key")

@@ -1,0 +1,22 @@
+"""What happens to people, as told to the outside."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from aiagents.common.events import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserRegistered(Event):
+    """Somebody made an account."""
+
+    name: ClassVar[str] = "user.registered"
+    aggregate: ClassVar[str] = "user"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserLoggedIn(Event):
+    """Somebody proved who they are by password."""
+
+    name: ClassVar[str] = "user.logged_in"
+    aggregate: ClassVar[str] = "user"

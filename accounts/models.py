@@ -1,0 +1,158 @@
+"""Users, teams, keys, and what makes a request happen once."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
+
+from accounts.choices import Role, TeamKind
+from accounts.querysets import ApiKeyQuerySet, IdempotencyQuerySet, TeamQuerySet
+from aiagents.common.models import UUIDModel
+
+USERNAME_PATTERN = r"^[A-Za-z0-9_.-]{3,50}\Z"
+
+
+class User(UUIDModel, AbstractUser):
+    """A person. Names differ by more than case."""
+
+    username = models.CharField(
+        max_length=50, unique=True, validators=[RegexValidator(USERNAME_PATTERN)]
+    )
+    first_name = None  # type: ignore[assignment] # one display name is enough
+    last_name = None  # type: ignore[assignment]
+    display_name = models.CharField(max_length=100, blank=True)
+    email = models.EmailField(blank=True)
+    #: Raised to end every token at once: password change, disabling, loss of a role.
+    token_version = models.PositiveIntegerField(default=0)
+
+    objects = UserManager()  # type: ignore[misc] # as Django documents it
+
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(Lower("username"), name="user_username_any_case"),
+        )
+
+    def get_session_auth_hash(self) -> str:
+        """What a session must match: a new password or token version ends every session."""
+        secret = f"{self.password}:{self.token_version}"
+        return salted_hmac("accounts.session", secret, algorithm="sha256").hexdigest()
+
+    def get_full_name(self) -> str:
+        """The name to show."""
+        return self.display_name or self.username
+
+    def get_short_name(self) -> str:
+        """The name to show where there is little room."""
+        return self.username
+
+
+class Team(UUIDModel):
+    """A tenant: it owns executions, keys and spending."""
+
+    name = models.CharField(max_length=100)
+    kind = models.CharField(max_length=10, choices=TeamKind, default=TeamKind.SHARED)
+    created_at = models.DateTimeField()
+    members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(
+        User, through="Membership", related_name="teams"
+    )
+
+    objects = TeamQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(UUIDModel):
+    """A person in a team, with a role."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=20, choices=Role, default=Role.USER)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["team", "user"], name="membership_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.team_id} as {self.role}"
+
+
+class ApiKey(UUIDModel):
+    """A program's credential: shown once, kept as a digest."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="api_keys")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=16, unique=True)
+    digest = models.CharField(max_length=64)
+    scopes: Any = models.JSONField(default=list)
+    rate_limit = models.PositiveIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix})"
+
+
+class RevokedToken(models.Model):
+    """An access token that was ended before its time."""
+
+    jti = models.CharField(max_length=64, primary_key=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.jti
+
+
+class RefreshToken(UUIDModel):
+    """One link of a chain of refresh tokens; using a spent link ends the chain."""
+
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="refresh_tokens"
+    )
+    family = models.UUIDField(db_index=True)
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"refresh token of {self.user_id}"
+
+
+class IdempotencyRecord(UUIDModel):
+    """The answer to a creating request, so that its repetition gets the same one."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE)
+    principal = models.CharField(max_length=64)
+    route = models.CharField(max_length=120)
+    key = models.CharField(max_length=255)
+    body_digest = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    body: Any = models.JSONField()
+    headers: Any = models.JSONField(default=dict)
+    created_at = models.DateTimeField(db_index=True)
+
+    objects = IdempotencyQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["team", "principal", "route", "key"], name="idempotency_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.route} {self.key}"

@@ -1,0 +1,46 @@
+"""Which rows of accounts a principal may see, and which still count."""
+
+import datetime as dt
+import uuid
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Q
+
+from aiagents.common.principals import Principal
+
+if TYPE_CHECKING:
+    from accounts.models import ApiKey, IdempotencyRecord, Team
+
+
+class TeamQuerySet(models.QuerySet["Team"]):
+    """Teams."""
+
+    def visible_to(self, principal: Principal) -> "TeamQuerySet":
+        """The principal's own teams."""
+        return self.filter(id__in=principal.team_ids)
+
+    def personal_of(self, user_id: uuid.UUID) -> "TeamQuerySet":
+        """The team that belongs to one person."""
+        return self.filter(kind="personal", memberships__user_id=user_id)
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    """API keys."""
+
+    def visible_to(self, principal: Principal) -> "ApiKeyQuerySet":
+        """The principal's own keys, the revoked ones left out."""
+        return self.filter(user_id=principal.user_id, revoked_at=None)
+
+    def live(self, now: dt.datetime) -> "ApiKeyQuerySet":
+        """Keys that still open something."""
+        unexpired = Q(expires_at=None) | Q(expires_at__gt=now)
+        return self.filter(unexpired, revoked_at=None, user__is_active=True)
+
+
+class IdempotencyQuerySet(models.QuerySet["IdempotencyRecord"]):
+    """Stored answers."""
+
+    def older_than(self, moment: dt.datetime) -> "IdempotencyQuerySet":
+        """Answers that need not be repeated any more."""
+        return self.filter(created_at__lt=moment)

@@ -1,0 +1,84 @@
+"""Changes to a person's account that end every session and token of that person."""
+
+import datetime as dt
+import uuid
+
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+from django.db.models import F
+
+from accounts.models import RefreshToken, User
+from accounts.permissions import check_can_manage_accounts, check_is_person
+from accounts.services import guard
+from accounts.services.passwords import matches, password_problems
+from aiagents.common.errors import Conflict, InvalidInput, NotFound, StaleTransition
+from aiagents.common.principals import Principal
+
+
+def change_password(
+    *,
+    principal: Principal,
+    current: str,
+    new: str,
+    address: str | None,
+    now: dt.datetime,
+) -> User:
+    """Replace one's own password and end all tokens and sessions; returns the new state.
+
+    Raises InvalidInput for a wrong `current` or a `new` that is not taken, RateLimited after
+    too many wrong ones, NotAllowed for an API key.
+    """
+    check_is_person(principal)
+    attempt = guard.begin_attempt(username=principal.username, address=address)
+    user = User.objects.get(id=principal.user_id)
+    if not matches(user, current):
+        message = "This is not your password."
+        raise InvalidInput(message, errors={"current_password": [message]})
+    attempt.forgive()
+    if problems := password_problems(new):
+        raise InvalidInput(
+            "Not valid: new_password.", errors={"new_password": problems}
+        )
+    _replace_password(user, hashed=make_password(new), now=now)
+    user.refresh_from_db()
+    return user
+
+
+def disable_user(*, user_id: uuid.UUID, by: Principal, now: dt.datetime) -> None:
+    """Shut a person out at once, their keys included. Raises NotAllowed, NotFound, Conflict."""
+    check_can_manage_accounts(by)
+    if user_id == by.user_id:
+        raise Conflict(
+            "You cannot disable your own account; ask another administrator."
+        )
+    _set_active(user_id, is_active=False, now=now)
+
+
+def enable_user(*, user_id: uuid.UUID, by: Principal, now: dt.datetime) -> None:
+    """Let a disabled person sign in again. Raises NotAllowed, NotFound."""
+    check_can_manage_accounts(by)
+    _set_active(user_id, is_active=True, now=now)
+
+
+@transaction.atomic
+def end_credentials(*, user_id: uuid.UUID, now: dt.datetime) -> None:
+    """End every token and session of a person; API keys stay."""
+    User.objects.filter(id=user_id).update(token_version=F("token_version") + 1)
+    live = RefreshToken.objects.filter(user_id=user_id, revoked_at=None)
+    live.update(revoked_at=now)
+
+
+@transaction.atomic
+def _replace_password(user: User, *, hashed: str, now: dt.datetime) -> None:
+    # Compared with what was verified: of two changes at once the second must fail.
+    unchanged = User.objects.filter(id=user.id, password=user.password)
+    if not unchanged.update(password=hashed):
+        raise StaleTransition
+    end_credentials(user_id=user.id, now=now)
+
+
+@transaction.atomic
+def _set_active(user_id: uuid.UUID, *, is_active: bool, now: dt.datetime) -> None:
+    if not User.objects.filter(id=user_id).update(is_active=is_active):
+        raise NotFound
+    end_credentials(user_id=user_id, now=now)
