@@ -1,0 +1,1 @@
+"""Agents: the catalogue, its versions, and their executions."""

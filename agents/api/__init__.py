@@ -1,0 +1,1 @@
+"""REST of agents: the catalogue, and executions."""

@@ -1,0 +1,41 @@
+"""REST addresses of agents, below `/api/v1`."""
+
+from django.urls import path
+
+from agents.api import catalogue, executions
+
+urlpatterns = [
+    path("categories", catalogue.ListCategories.as_view(), name="list_categories"),
+    path("agents/<str:slug>", catalogue.ReadAgent.as_view(), name="get_agent"),
+    path(
+        "agents/<str:slug>/executions",
+        executions.StartExecution.as_view(),
+        name="start_execution",
+    ),
+    path("executions", executions.ListExecutions.as_view(), name="list_executions"),
+    path(
+        "executions/<str:execution_id>",
+        executions.ReadExecution.as_view(),
+        name="get_execution",
+    ),
+    path(
+        "executions/<str:execution_id>/cancel",
+        executions.CancelExecution.as_view(),
+        name="cancel_execution",
+    ),
+    path(
+        "executions/<str:execution_id>/retry",
+        executions.RetryExecution.as_view(),
+        name="retry_execution",
+    ),
+    path(
+        "executions/<str:execution_id>/feedback",
+        executions.RateExecution.as_view(),
+        name="rate_execution",
+    ),
+    path(
+        "executions/<str:execution_id>/events",
+        executions.ExecutionEvents.as_view(),
+        name="list_execution_events",
+    ),
+]

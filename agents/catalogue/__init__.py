@@ -1,0 +1,1 @@
+"""Definition files and frozen values: reading, checking, writing; no Django, no database."""

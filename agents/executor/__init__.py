@@ -1,0 +1,9 @@
+"""The asyncio loop of a worker process: claims executions, asks models, commits results.
+
+One executor a process, beside Celery's consumer. It decides nothing about states; every write
+is a call of `agents.services.attempts`.
+"""
+
+from agents.executor.executor import Executor, current, start_executor
+
+__all__ = ["Executor", "current", "start_executor"]

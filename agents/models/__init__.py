@@ -1,0 +1,16 @@
+"""The tables of agents."""
+
+from agents.models.catalogue import Agent, AgentVersion, Category, Topic
+from agents.models.executions import Execution, ExecutionFeedback
+from agents.models.profiles import ModelPrice, ModelProfile
+
+__all__ = [
+    "Agent",
+    "AgentVersion",
+    "Category",
+    "Execution",
+    "ExecutionFeedback",
+    "ModelPrice",
+    "ModelProfile",
+    "Topic",
+]

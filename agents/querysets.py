@@ -1,0 +1,87 @@
+"""Which agents and executions a principal may see, and which need attention."""
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import F
+from django.db.models.functions import Now
+
+from agents.choices import ErrorCause, ExecutionStatus, VersionStatus
+from aiagents.common.principals import Principal
+
+if TYPE_CHECKING:
+    from agents.models import Agent, AgentVersion, Execution
+
+
+class AgentQuerySet(models.QuerySet["Agent"]):
+    """Agents."""
+
+    def listed(self) -> "AgentQuerySet":
+        """What everybody may see: agents with a published version."""
+        return self.filter(live_version__isnull=False)
+
+
+class VersionQuerySet(models.QuerySet["AgentVersion"]):
+    """Versions."""
+
+    def runnable(self) -> "VersionQuerySet":
+        """Published or deprecated: a caller may pin either."""
+        return self.filter(
+            status__in=[VersionStatus.PUBLISHED, VersionStatus.DEPRECATED]
+        )
+
+
+class ExecutionQuerySet(models.QuerySet["Execution"]):
+    """Executions."""
+
+    def visible_to(self, principal: Principal) -> "ExecutionQuerySet":
+        """Executions of the principal's teams."""
+        return self.filter(team_id__in=principal.team_ids)
+
+    def unfinished(self) -> "ExecutionQuerySet":
+        """Those that can still change."""
+        return self.filter(finished_at=None)
+
+    def claimable(self) -> "ExecutionQuerySet":
+        """Queued, due, and not asked to stop; by the database's clock."""
+        return self.filter(
+            status=ExecutionStatus.QUEUED,
+            available_at__lte=Now(),
+            deadline_at__gt=Now(),
+            cancel_requested_at=None,
+        )
+
+    def unsuspected(self) -> "ExecutionQuerySet":
+        """Without those whose last worker was lost, perhaps by their doing."""
+        return self.exclude(wait_reason=ErrorCause.WORKER_LOST)
+
+    def held(self, *, attempt: int) -> "ExecutionQuerySet":
+        """Running under this attempt and not asked to stop: the fence of every write."""
+        return self.filter(
+            status=ExecutionStatus.RUNNING, attempt=attempt, cancel_requested_at=None
+        )
+
+    def lease_over(self) -> "ExecutionQuerySet":
+        """Running, but their worker has not been heard of in time."""
+        return self.filter(status=ExecutionStatus.RUNNING, lease_until__lt=Now())
+
+    def asked_to_stop(self) -> "ExecutionQuerySet":
+        """Somebody has cancelled them."""
+        return self.filter(cancel_requested_at__isnull=False)
+
+    def exhausted(self, max_failures: int) -> "ExecutionQuerySet":
+        """One more failure is the last."""
+        return self.filter(failures__gte=max_failures - 1)
+
+    def deadline_over(self) -> "ExecutionQuerySet":
+        """Not finished although their time is up."""
+        return self.unfinished().filter(deadline_at__lt=Now())
+
+    def forgotten(self, patience: dt.timedelta) -> "ExecutionQuerySet":
+        """Queued, due, and nobody was woken for `patience`."""
+        return self.claimable().filter(woken_at__lt=Now() - patience)
+
+    def newest_first(self) -> "ExecutionQuerySet":
+        """In the order of every list."""
+        return self.order_by(F("created_at").desc(), F("id").desc())

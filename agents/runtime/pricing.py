@@ -1,0 +1,30 @@
+"""What a call costs."""
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
+
+from agents.runtime.values import Price, Usage
+
+MILLION = Decimal(1_000_000)
+MICRO = Decimal("0.000001")
+
+
+def price_for(prices: Sequence[Price], *, prompt_tokens: int) -> Price | None:
+    """The price that holds for a prompt of this length; None when no price is known."""
+    fitting = [p for p in prices if prompt_tokens > p.above_prompt_tokens]
+    if not fitting:
+        return min(prices, key=lambda p: p.above_prompt_tokens, default=None)
+    return max(fitting, key=lambda p: p.above_prompt_tokens)
+
+
+def cost_of(usage: Usage, price: Price | None) -> Decimal:
+    """US dollars to the micro-dollar; zero without a price, as for the demo model."""
+    if price is None:
+        return Decimal(0)
+    total = (
+        usage.input_tokens * price.input_usd
+        + usage.output_tokens * price.output_usd
+        + usage.cache_read_tokens * price.cache_read_usd
+        + usage.cache_write_tokens * price.cache_write_usd
+    ) / MILLION
+    return total.quantize(MICRO, rounding=ROUND_HALF_UP)

@@ -1,0 +1,63 @@
+"""Named reads of agents: the catalogue's in `catalogue`, those of runs in `executions`."""
+
+from agents.selectors.catalogue import (
+    ORDERINGS,
+    AgentDetail,
+    AgentRow,
+    CategoryRow,
+    SearchDocument,
+    TopicRow,
+    agent_rows,
+    catalogue_stamp,
+    get_agent_detail,
+    iterate_search_documents,
+    list_agents,
+    list_categories,
+    ordered_slugs,
+)
+from agents.selectors.executions import (
+    agent_request_figures,
+    find_outcome,
+    get_execution,
+    list_executions,
+    lists_filtered,
+    queue_figures,
+    queue_place,
+)
+from agents.selectors.figures import Figures, figures_of
+from agents.selectors.progress import follow_progress, replay_progress
+from agents.selectors.running import (
+    get_listed_agent,
+    get_runnable_version,
+    prompt_blocks,
+)
+
+__all__ = [
+    "ORDERINGS",
+    "AgentDetail",
+    "AgentRow",
+    "CategoryRow",
+    "Figures",
+    "SearchDocument",
+    "TopicRow",
+    "agent_request_figures",
+    "agent_rows",
+    "catalogue_stamp",
+    "figures_of",
+    "find_outcome",
+    "follow_progress",
+    "get_agent_detail",
+    "get_execution",
+    "get_listed_agent",
+    "get_runnable_version",
+    "iterate_search_documents",
+    "list_agents",
+    "list_categories",
+    "list_executions",
+    "lists_filtered",
+    "ordered_slugs",
+    "prompt_blocks",
+    "queue_figures",
+    "queue_place",
+    "replay_progress",
+]

@@ -1,0 +1,214 @@
+"""What people and programs may do with an execution: start, cancel, repeat, rate."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from accounts import permissions as account_permissions
+from agents import dispatch, selectors
+from agents.catalogue import forms
+from agents.catalogue.definition import Definition
+from agents.choices import TRANSITIONS, ExecutionStatus, Lane
+from agents.errors import AlreadyCancelled, AlreadyOver
+from agents.events import ExecutionQueued
+from agents.models import AgentVersion, Execution, ExecutionFeedback
+from agents.runtime.prompt import FREE_TEXT
+from agents.services import endings
+from aiagents.common import json as strict_json
+from aiagents.common.errors import Conflict, InvalidInput, NotAllowed
+from aiagents.common.principals import Principal
+from aiagents.common.transitions import try_move
+from analytics.services import record_event
+
+MAX_TASK_CHARS = 20_000
+MAX_METADATA_BYTES = 4_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a caller asks of an agent: either form values or a task in free text."""
+
+    inputs: Mapping[str, Any] | None = None
+    task: str | None = None
+    #: Form values that the caller of a free-text task knows.
+    context: Mapping[str, Any] | None = None
+    version_number: int | None = None
+    lane: str = Lane.INTERACTIVE
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@transaction.atomic
+def start_execution(
+    *, slug: str, request: Request, by: Principal, now: dt.datetime
+) -> Execution:
+    """Accept a run. Raises AgentNotFound, VersionNotFound, InvalidInput, NotAllowed.
+
+    InvalidInput names each bad field under its input key.
+    """
+    version = selectors.get_runnable_version(slug, request.version_number)
+    decision = check_may_run(version=version, lane=request.lane, by=by)
+    inputs = checked_inputs(Definition.from_dict(version.definition), request)
+    _check_metadata(request.metadata)
+    return _queue(
+        Execution(
+            team_id=by.team_id,
+            user_id=by.user_id,
+            api_key_id=by.api_key_id,
+            agent=version.agent,
+            version=version,
+            inputs=inputs,
+            is_free_text=request.inputs is None,
+            lane=request.lane,
+            metadata=dict(request.metadata),
+            policy_decision=decision,
+        ),
+        now=now,
+    )
+
+
+@transaction.atomic
+def retry_execution(*, execution_id: str, by: Principal, now: dt.datetime) -> Execution:
+    """Run the same again as a new execution. Raises ExecutionNotFound, Conflict, NotAllowed."""
+    old = selectors.get_execution(execution_id, by=by)
+    if not old.is_over:
+        raise Conflict("The run is not over yet; cancel it or wait for its end.")
+    decision = check_may_run(version=old.version, lane=old.lane, by=by)
+    return _queue(
+        Execution(
+            team_id=by.team_id,
+            user_id=by.user_id,
+            api_key_id=by.api_key_id,
+            agent=old.agent,
+            version=old.version,
+            inputs=old.inputs,
+            is_free_text=old.is_free_text,
+            lane=old.lane,
+            metadata=old.metadata,
+            policy_decision=decision,
+            retry_of=old,
+        ),
+        now=now,
+    )
+
+
+@transaction.atomic
+def cancel_execution(
+    *, execution_id: str, by: Principal, now: dt.datetime
+) -> Execution:
+    """Stop a queued run at once; ask a running one to stop, which it will within 15 s.
+
+    Raises ExecutionNotFound, AlreadyOver, AlreadyCancelled. A completion that comes after an
+    accepted cancel loses.
+    """
+    execution = selectors.get_execution(execution_id, by=by)
+    rows = Execution.objects.filter(id=execution.id)
+    # First, because it locks the row: nobody moves it before we have looked where it stands.
+    if (
+        not rows.unfinished()
+        .filter(cancel_requested_at=None)
+        .update(cancel_requested_at=Now())
+    ):
+        raise AlreadyCancelled if rows.unfinished().exists() else AlreadyOver
+    idle = rows.filter(status__in=[ExecutionStatus.QUEUED, ExecutionStatus.WAITING])
+    if try_move(
+        idle,
+        transitions=TRANSITIONS,
+        to=ExecutionStatus.CANCELLED,
+        finished_at=Now(),
+    ):
+        endings.record_end(execution.id, closes_stream=True)
+    else:
+        dispatch.ask_to_stop(execution_id=execution.id)
+    execution.refresh_from_db()
+    return execution
+
+
+def record_feedback(
+    *, execution_id: str, by: Principal, rating: int, comment: str, now: dt.datetime
+) -> ExecutionFeedback:
+    """Keep what a person thinks of a result; a second opinion replaces the first.
+
+    Raises ExecutionNotFound, Conflict while it still runs.
+    """
+    execution = selectors.get_execution(execution_id, by=by)
+    if not execution.is_over:
+        raise Conflict("The run is not over yet; rate it when it has ended.")
+    feedback, _ = ExecutionFeedback.objects.update_or_create(
+        execution=execution,
+        user_id=by.user_id,
+        defaults={"rating": rating, "comment": comment, "created_at": now},
+    )
+    return feedback
+
+
+def check_may_run(*, version: AgentVersion, lane: str, by: Principal) -> uuid.UUID:
+    """The id of the policy's decision. Raises NotAllowed with the reason in words."""
+    agent = version.agent
+    decision = account_permissions.decide_run(
+        principal=by,
+        agent_slug=agent.slug,
+        category=agent.category.slug,
+        risk=agent.risk,
+        lane=lane,
+        is_suspended=agent.is_suspended,
+    )
+    if decision.allowed:
+        return decision.id
+    code = "agent_suspended" if agent.is_suspended else "policy_denied"
+    raise NotAllowed(" ".join(decision.reasons), code=code)
+
+
+def checked_inputs(definition: Definition, request: Request) -> dict[str, Any]:
+    """The values to store. Raises InvalidInput that names each bad field."""
+    if request.inputs is not None:
+        errors = forms.validate(definition.inputs, request.inputs)
+        if errors:
+            raise _invalid(errors)
+        return dict(request.inputs)
+    context = dict(request.context or {})
+    errors = forms.validate(definition.inputs, context, partial=True)
+    task = (request.task or "").strip()
+    if not task or len(task) > MAX_TASK_CHARS:
+        errors[FREE_TEXT] = [f"Needed: text of 1 to {MAX_TASK_CHARS} characters."]
+    if errors:
+        raise _invalid(errors)
+    return {FREE_TEXT: task, **context}
+
+
+def _invalid(errors: Mapping[str, list[str]]) -> InvalidInput:
+    named = ", ".join(f"'{key}'" for key in errors)
+    return InvalidInput(f"Not valid: {named}.", errors=errors)
+
+
+def _check_metadata(metadata: Mapping[str, Any]) -> None:
+    if len(strict_json.canonical(metadata)) > MAX_METADATA_BYTES:
+        message = f"At most {MAX_METADATA_BYTES} bytes as JSON."
+        raise InvalidInput("'metadata' is too large.", errors={"metadata": [message]})
+
+
+def _queue(execution: Execution, *, now: dt.datetime) -> Execution:
+    execution.created_at = now
+    # By the database's clock, as they are compared with it.
+    execution.woken_at = execution.available_at = Now()
+    execution.deadline_at = Now() + dt.timedelta(seconds=settings.EXECUTION_DEADLINE_S)
+    execution.save(force_insert=True)
+    record_event(
+        ExecutionQueued(
+            aggregate_id=execution.id,
+            team_id=execution.team_id,
+            user_id=execution.user_id,
+            agent=execution.agent.slug,
+            agent_version=execution.version.number,
+            lane=execution.lane,
+            attempt=0,
+        )
+    )
+    dispatch.announce_queued(execution_id=execution.id)
+    dispatch.enqueue_execution(execution_id=execution.id, lane=execution.lane)
+    return execution
