@@ -1,0 +1,1 @@
+"""REST addresses of the catalogue's list and of the search."""

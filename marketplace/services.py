@@ -1,0 +1,59 @@
+"""What a person does on the marketplace's pages."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from accounts import services as account_services
+from agents.models import Agent
+from agents.services import executions as execution_services
+from aiagents.common import json as strict_json
+from aiagents.common.principals import Principal
+from marketplace.models import Favourite
+
+DIGEST_CHARS = 32
+
+
+@transaction.atomic
+def toggle_favourite(*, agent: Agent, by: Principal, now: dt.datetime) -> bool:
+    """Keep the agent at hand, or let it go; whether it is kept now."""
+    kept, is_new = Favourite.objects.get_or_create(
+        user_id=by.user_id, agent=agent, defaults={"created_at": now}
+    )
+    if not is_new:
+        kept.delete()
+    return is_new
+
+
+def start_run_once(
+    *,
+    slug: str,
+    inputs: Mapping[str, Any],
+    form: uuid.UUID | None,
+    by: Principal,
+    now: dt.datetime,
+) -> str:
+    """The id of the run that this form starts; the same form sent twice is one run.
+
+    `form` is the id a form was drawn with. The same form with other inputs, after Back, is
+    another run. Raises what `start_execution` raises.
+    """
+
+    def create() -> account_services.Answer:
+        execution = execution_services.start_execution(
+            slug=slug, request=execution_services.Request(inputs=inputs), by=by, now=now
+        )
+        return account_services.Answer(status=303, body={"id": str(execution.id)})
+
+    answer = account_services.run_once(
+        principal=by,
+        route=f"page:run:{slug}",
+        key=f"{form}:{strict_json.digest(inputs)[:DIGEST_CHARS]}" if form else None,
+        body={"inputs": dict(inputs)},
+        create=create,
+    )
+    execution_id: str = answer.body["id"]
+    return execution_id

@@ -1,0 +1,3 @@
+"""The standing cast."""
+
+from accounts.tests.cast import *  # noqa: F403 - fixtures
