@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, QuerySet, Value
+from django.db import models
+from django.db.models import Exists, QuerySet
 from django.db.models.functions import Lower
 
 from accounts import tokens
@@ -28,6 +29,7 @@ from accounts.models import (
 )
 from aiagents.common.errors import NotFound, Unauthenticated
 from aiagents.common.ids import parse_id
+from aiagents.common.prepared import Prepared
 from aiagents.common.principals import Principal
 
 KEY_PATTERN = re.compile(r"aak_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
@@ -59,8 +61,8 @@ def load_principal(
     """
     if expires_at is not None and expires_at <= now:
         return None
-    rows = _membership_rows(user_id, token_id)
-    if not rows or rows[0]["is_ended"]:
+    rows = _members(user_id, token_id)
+    if not rows or rows[0].is_ended:
         return None
     return _principal(user_id, rows, token_id=token_id, expires_at=expires_at)
 
@@ -158,8 +160,8 @@ def me(principal: Principal) -> dict[str, Any]:
 
 def _key_principal(key: ApiKey) -> Principal | None:
     """The key's person, seeing the key's team only; None when no longer a member of it."""
-    rows = _membership_rows(key.user_id, "")
-    if key.team_id not in {row["team_id"] for row in rows}:
+    rows = _members(key.user_id, "")
+    if key.team_id not in {row.team_id for row in rows}:
         return None
     person = _principal(key.user_id, rows, token_id="", expires_at=key.expires_at)
     return replace(
@@ -172,63 +174,73 @@ def _key_principal(key: ApiKey) -> Principal | None:
     )
 
 
-def _membership_rows(user_id: uuid.UUID, token_id: str) -> Sequence[dict[str, Any]]:
-    memberships = Membership.objects.filter(user_id=user_id, user__is_active=True)
-    rows = memberships.annotate(is_ended=_is_ended(token_id)).order_by(
-        "created_at", "id"
-    )
-    return list[Any](
-        rows.values(
-            "team_id",
-            "team__kind",
-            "role",
-            "is_ended",
-            "user__username",
-            "user__is_staff",
-            "user__is_superuser",
-            "user__token_version",
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """One membership of a person, with what their credential needs; as `_memberships` lists it."""
+
+    team_id: uuid.UUID
+    kind: str
+    role: str
+    username: str
+    is_staff: bool
+    is_superuser: bool
+    token_version: int
+    #: Whether the access token, or the chain it came from, was ended early.
+    is_ended: bool
+
+
+_memberships = Prepared(
+    lambda user_id, token_id, family: (
+        Membership.objects.filter(user_id=user_id, user__is_active=True)
+        .order_by("created_at", "id")
+        .values_list(
+            *("team_id", "team__kind", "role", "user__username", "user__is_staff"),
+            *("user__is_superuser", "user__token_version"),
+            Exists(RevokedToken.objects.filter(jti=token_id))
+            | Exists(
+                RefreshToken.objects.filter(family=family, revoked_at__isnull=False)
+            ),
         )
+    ),
+    user_id=models.UUIDField(),
+    token_id=models.CharField(),
+    family=models.UUIDField(),
+)
+
+
+def _members(user_id: uuid.UUID, token_id: str) -> list[_Member]:
+    rows = _memberships(
+        user_id=user_id, token_id=token_id, family=tokens.family_of(token_id)
     )
-
-
-def _is_ended(token_id: str) -> Any:
-    """Whether this access token, or the chain it came from, was ended early."""
-    if not token_id:
-        return Value(value=False)
-    ended = Exists(RevokedToken.objects.filter(jti=token_id))
-    family = tokens.family_of(token_id)
-    if family is None:
-        return ended
-    chain = RefreshToken.objects.filter(family=family)
-    return ended | Exists(chain.filter(revoked_at__isnull=False))
+    return [_Member(*row) for row in rows]
 
 
 def _principal(
     user_id: uuid.UUID,
-    rows: Sequence[dict[str, Any]],
+    rows: Sequence[_Member],
     *,
     token_id: str,
     expires_at: dt.datetime | None,
 ) -> Principal:
     first = rows[0]
-    own = [row["team_id"] for row in rows if row["team__kind"] == TeamKind.PERSONAL]
+    own = [row.team_id for row in rows if row.kind == TeamKind.PERSONAL]
     return Principal(
         user_id=user_id,
-        username=first["user__username"],
-        team_id=(own or [first["team_id"]])[0],
-        team_ids=tuple(row["team_id"] for row in rows),
+        username=first.username,
+        team_id=(own or [first.team_id])[0],
+        team_ids=tuple(row.team_id for row in rows),
         roles=_roles(rows),
-        is_staff=first["user__is_staff"],
+        is_staff=first.is_staff,
         token_id=token_id,
-        token_version=first["user__token_version"],
+        token_version=first.token_version,
         expires_at=expires_at,
     )
 
 
-def _roles(rows: Sequence[dict[str, Any]]) -> frozenset[str]:
+def _roles(rows: Sequence[_Member]) -> frozenset[str]:
     """The roles of all shared teams. Everybody runs their own team, which makes no roles."""
-    shared = {row["role"] for row in rows if row["team__kind"] != TeamKind.PERSONAL}
-    is_admin = rows[0]["user__is_staff"] or rows[0]["user__is_superuser"]
+    shared = {row.role for row in rows if row.kind != TeamKind.PERSONAL}
+    is_admin = rows[0].is_staff or rows[0].is_superuser
     return frozenset(
         shared | {Role.USER.value} | ({Role.ADMIN.value} if is_admin else set())
     )

@@ -45,14 +45,9 @@ def wake_executions(rows: Sequence[tuple[uuid.UUID, str]]) -> None:
         dispatch.enqueue(RUN_TASK, queue=lane, execution_id=str(execution_id))
 
 
-def announce_queued(*, execution_id: uuid.UUID) -> None:
-    """Open the progress stream with its first event, after the commit."""
-    append = Append(
-        key=execution_id,
-        attempt=0,
-        events=[(ProgressType.STATUS, {"status": "queued"})],
-    )
-    transaction.on_commit(partial(_append, append), robust=True)
+def announce_queued(*, execution_id: uuid.UUID, lane: str) -> None:
+    """After the commit, open the progress stream with its first event and wake a worker."""
+    transaction.on_commit(partial(_tell_queued, execution_id, lane), robust=True)
 
 
 def announce_ended(*, execution_id: uuid.UUID, outcome: Outcome) -> None:
@@ -82,6 +77,12 @@ def text_so_far(execution_id: uuid.UUID) -> str:
         elif event.type is ProgressType.RESET:
             text = event.data["text"]
     return text
+
+
+def _tell_queued(execution_id: uuid.UUID, lane: str) -> None:
+    event = (ProgressType.STATUS, {"status": "queued"})
+    _append(Append(key=execution_id, attempt=0, events=[event]))
+    dispatch.wake(RUN_TASK, queue=lane, execution_id=str(execution_id))
 
 
 def _append(append: Append) -> None:

@@ -13,6 +13,14 @@ from aiagents.common.principals import Principal
 if TYPE_CHECKING:
     from agents.models import Agent, AgentVersion, Execution
 
+END_EVENT_FIELDS = (
+    *("id", "team_id", "user_id", "lane", "status", "attempt", "failures"),
+    *("started_at", "finished_at", "provider", "model", "output"),
+    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
+    *("cost_usd", "error_code", "error_cause", "error_message"),
+    *("agent__slug", "agent__category__slug", "version__number"),
+)
+
 
 class AgentQuerySet(models.QuerySet["Agent"]):
     """Agents."""
@@ -56,11 +64,13 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         """Without those whose last worker was lost, perhaps by their doing."""
         return self.exclude(wait_reason=ErrorCause.WORKER_LOST)
 
-    def held(self, *, attempt: int) -> "ExecutionQuerySet":
-        """Running under this attempt and not asked to stop: the fence of every write."""
-        return self.filter(
-            status=ExecutionStatus.RUNNING, attempt=attempt, cancel_requested_at=None
-        )
+    def held(self) -> "ExecutionQuerySet":
+        """Running and not asked to stop; with the attempt, the fence of every write."""
+        return self.filter(status=ExecutionStatus.RUNNING, cancel_requested_at=None)
+
+    def for_end_event(self) -> "ExecutionQuerySet":
+        """With what the event of an end tells, and without the inputs."""
+        return self.select_related("agent__category", "version").only(*END_EVENT_FIELDS)
 
     def lease_over(self) -> "ExecutionQuerySet":
         """Running, but their worker has not been heard of in time."""

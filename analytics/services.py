@@ -1,36 +1,59 @@
 """Writing the event log."""
 
-from collections.abc import Sequence
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
-from django.db.models import IntegerField, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Max, UUIDField
 
 from aiagents.common import clock
 from aiagents.common.events import Event as DomainEvent
+from aiagents.common.prepared import Prepared
+from aiagents.common.rows import insert_all
 from analytics.models import Event
 
+_last_sequence = Prepared(
+    lambda aggregate_id: (
+        Event.objects.filter(aggregate_id=aggregate_id)
+        .order_by("-sequence")
+        .values_list("sequence")[:1]
+    ),
+    aggregate_id=UUIDField(),
+)
 
-def record_event(event: DomainEvent) -> None:
+
+def record_event(event: DomainEvent, *, opens: bool = False) -> None:
     """Append one event inside the caller's transaction.
 
     The caller has changed, and so locked, the aggregate's row in the same transaction: two
-    events of one aggregate are never numbered at once, and commit order is their order.
+    events of one aggregate are never numbered at once, and commit order is their order. With
+    `opens` the aggregate was created in this transaction, so nothing is looked up.
     """
-    _build_row(event).save(force_insert=True)
+    rows = [] if opens else _last_sequence(aggregate_id=event.aggregate_id)
+    last = rows[0][0] if rows else 0
+    insert_all([_build_row(event, sequence=last + 1)])
 
 
 def record_events(events: Sequence[DomainEvent]) -> None:
-    """Append events of different aggregates in one statement; otherwise as `record_event`."""
-    Event.objects.bulk_create([_build_row(event) for event in events])
+    """Append many events in the order given, in two statements; otherwise as `record_event`."""
+    sequences = _last_sequences({event.aggregate_id for event in events})
+    rows = []
+    for event in events:
+        sequences[event.aggregate_id] += 1
+        rows.append(_build_row(event, sequence=sequences[event.aggregate_id]))
+    insert_all(rows)
 
 
-def _build_row(event: DomainEvent) -> Event:
-    earlier = Event.objects.filter(aggregate_id=event.aggregate_id)
-    last = Subquery(earlier.order_by("-sequence").values("sequence")[:1])
+def _last_sequences(aggregates: Iterable[uuid.UUID]) -> "Counter[uuid.UUID]":
+    rows = Event.objects.filter(aggregate_id__in=aggregates).values_list("aggregate_id")
+    return Counter(dict(rows.annotate(last=Max("sequence"))))
+
+
+def _build_row(event: DomainEvent, *, sequence: int) -> Event:
     return Event(
         aggregate=event.aggregate,
         aggregate_id=event.aggregate_id,
-        sequence=Coalesce(last, Value(0), output_field=IntegerField()) + 1,
+        sequence=sequence,
         type=event.name,
         version=event.version,
         time=clock.now(),

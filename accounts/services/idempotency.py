@@ -48,15 +48,14 @@ def run_once(
     body: Any,
     create: Callable[[], Answer],
 ) -> Answer:
-    """Run `create` in a transaction; with a `key`, only if it has not run before.
+    """Run `create`, which is atomic by itself; with a `key`, only if it has not run before.
 
     `route` names what is created, with the ids of its address; `body` is the parsed request.
     A replayed answer has the header `Idempotent-Replayed: true`. Raises InvalidInput for a
     malformed key, IdempotencyMismatch for another body, StillRunning, and what `create` raises.
     """
     if key is None:
-        with transaction.atomic():
-            return create()
+        return create()
     if not KEY.fullmatch(key):
         raise InvalidInput(
             "The Idempotency-Key must be 1 to 255 visible ASCII characters."

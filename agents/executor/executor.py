@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
+import uvloop
 from django.conf import settings
 from redis.exceptions import RedisError
 
@@ -19,15 +20,16 @@ from agents.executor.feed import Feed
 from agents.executor.flight import Flight
 from agents.executor.heartbeat import Heartbeat, Held
 from agents.executor.plans import Plans
+from agents.executor.results import Results
 from agents.executor.store import AWAY, Store
 from agents.runtime.providers import Provider, ProviderSettings, make_provider
 from agents.services import claims
 from agents.services.claims import Claim
-from aiagents.common import ids, redis_client
+from aiagents.common import dispatch, ids, redis_client
 
 #: Claims of one transaction; small enough not to hold rows long.
 CLAIM_BATCH = 50
-CLAIM_PAUSE_S = 0.02
+CLAIM_PAUSE_S = 0.03
 REDIS_AWAY_S = 2.0
 HELPER_REST_S = 1.0
 
@@ -76,7 +78,8 @@ class Executor:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._main())
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._main())
         except BaseException:
             # Without its loop this process would look alive and do nothing.
             log.exception("executor_died", action="executor_died")
@@ -87,12 +90,14 @@ class Executor:
         self._loop = asyncio.get_running_loop()
         self._bell = asyncio.Event()
         self._store = Store()
+        self._results = Results(self._store)
         self._feed = Feed()
         self._plans = Plans()
         self._provider = configured_provider()
         self._is_ready.set()
         helpers = [
             asyncio.create_task(keep_up(self._feed.run)),
+            asyncio.create_task(keep_up(self._results.run)),
             asyncio.create_task(keep_up(self._hear_stops)),
         ]
         await self._claim_until_drained()
@@ -109,6 +114,7 @@ class Executor:
     async def _claim_until_drained(self) -> None:
         while not self._is_draining:
             self._bell.clear()
+            await dispatch.begin_look(claims.LANE_ORDER)
             await self._claim_all()
             # A burst of wake-ups is claimed together: a claim of many costs little more
             # than a claim of one.
@@ -162,6 +168,7 @@ class Executor:
                 agent=agent,
                 provider=self._provider,
                 store=self._store,
+                results=self._results,
                 feed=self._feed,
             )
             await entry.flight.run()

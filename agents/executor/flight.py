@@ -13,7 +13,8 @@ from django.conf import settings
 
 from agents.choices import ErrorCode, ExecutionStatus
 from agents.executor.feed import Feed, Track
-from agents.executor.store import Store
+from agents.executor.results import Results
+from agents.executor.store import Store, see_through
 from agents.runtime import (
     EnhancedAgent,
     Finished,
@@ -48,6 +49,7 @@ class Flight:
         agent: EnhancedAgent,
         provider: Provider,
         store: Store,
+        results: Results,
         feed: Feed,
     ) -> None:
         """`claim` is held by this process."""
@@ -56,6 +58,7 @@ class Flight:
         self._agent = agent
         self._provider = provider
         self._store = store
+        self._results = results
         self._feed = feed
         self._track = feed.open(claim, read_text=self._text)
         self._pieces: list[str] = []
@@ -93,25 +96,12 @@ class Flight:
         except TimeoutError:
             ended = await self._commit(attempts.time_out, self.claim, self._outcome())
             return ExecutionStatus.TIMED_OUT if ended else ""
-        if await self._commit(attempts.succeed, self.claim, self._outcome()):
+        if await self._results.commit(self.claim, self._outcome()):
             return ExecutionStatus.SUCCEEDED
         return await self._lost()
 
-    async def _commit(
-        self, service: Callable[..., T], claim: Claim, *args: Any, **kwargs: Any
-    ) -> T:
-        """Once begun, it is seen through: a result that may be stored is not given up.
-
-        The heartbeat stops what it finds ended, and that may be our own commit, whose end
-        is still to be told.
-        """
-        work = asyncio.ensure_future(
-            self._store.insist(service, claim, *args, **kwargs)
-        )
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            return await work
+    async def _commit(self, service: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        return await see_through(self._store.insist(service, *args, **kwargs))
 
     async def _interrupted(self) -> str:
         if self.is_released:

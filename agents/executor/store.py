@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
@@ -20,6 +20,19 @@ PATIENCE_S = 60.0
 AWAY = (OperationalError, InterfaceError)
 
 log = structlog.get_logger(__name__)
+
+
+async def see_through(work: Coroutine[Any, Any, T]) -> T:
+    """Once begun, it is finished: a result that may be stored is not given up.
+
+    The heartbeat stops what it finds ended, and that may be our own commit, whose end is still
+    to be told.
+    """
+    begun = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(begun)
+    except asyncio.CancelledError:
+        return await begun
 
 
 class Store:

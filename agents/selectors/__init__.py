@@ -27,8 +27,9 @@ from agents.selectors.executions import (
 from agents.selectors.figures import Figures, figures_of
 from agents.selectors.progress import follow_progress, replay_progress
 from agents.selectors.running import (
+    Runnable,
     get_listed_agent,
-    get_runnable_version,
+    get_runnable,
     prompt_blocks,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "AgentRow",
     "CategoryRow",
     "Figures",
+    "Runnable",
     "SearchDocument",
     "TopicRow",
     "agent_request_figures",
@@ -49,7 +51,7 @@ __all__ = [
     "get_agent_detail",
     "get_execution",
     "get_listed_agent",
-    "get_runnable_version",
+    "get_runnable",
     "iterate_search_documents",
     "list_agents",
     "list_categories",

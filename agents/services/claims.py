@@ -37,6 +37,12 @@ from analytics.services import record_events
 
 #: Of the last attempt's company, 1; each attempt left before it allows so many times more.
 COMPANY_BASE = 4
+#: What a worker and the event of the start need; above all no definition and no outputs.
+CLAIM_FIELDS = (
+    *("id", "team_id", "user_id", "lane", "attempt", "failures", "wait_reason"),
+    *("inputs", "is_free_text", "agent__slug", "agent__suspended_at"),
+    "version__number",
+)
 LANE_ORDER = (Lane.INTERACTIVE, Lane.WORKFLOW, Lane.BATCH)
 
 
@@ -169,7 +175,8 @@ def _lock(wanted: Sequence[uuid.UUID]) -> list[Execution]:
     time_left = ExpressionWrapper(
         F("deadline_at") - Now(), output_field=DurationField()
     )
-    rows = rows.select_related("agent", "version").annotate(time_left=time_left)
+    rows = rows.select_related("agent", "version").only(*CLAIM_FIELDS)
+    rows = rows.annotate(time_left=time_left)
     found = {row.id: row for row in rows}
     return [found[key] for key in wanted if key in found]
 

@@ -1,13 +1,14 @@
 """What is told when an execution has reached a final status."""
 
 import uuid
+from collections.abc import Sequence
 
 from agents import dispatch
 from agents.choices import ExecutionStatus
 from agents.events import ENDED_BY_STATUS
 from agents.models import Execution
 from aiagents.common.progress.follow import Outcome
-from analytics.services import record_event
+from analytics.services import record_events
 
 FIGURES = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
@@ -17,13 +18,16 @@ def record_end(execution_id: uuid.UUID, *, closes_stream: bool = False) -> None:
 
     `closes_stream` when no worker is left to write the last progress event.
     """
-    row = Execution.objects.select_related("agent__category", "version").get(
-        id=execution_id
-    )
-    record_event(ended_event(row))
+    row = Execution.objects.for_end_event().get(id=execution_id)
+    record_events([ended_event(row)])
     if closes_stream:
         outcome = Outcome(status=row.status, text=row.output, attempt=row.attempt)
         dispatch.announce_ended(execution_id=row.id, outcome=outcome)
+
+
+def record_ends(rows: Sequence[Execution]) -> None:
+    """As `record_end`, for rows that a worker has ended together."""
+    record_events([ended_event(row) for row in rows])
 
 
 def ended_event(row: Execution):  # type: ignore[no-untyped-def]

@@ -17,12 +17,13 @@ from agents.catalogue.definition import Definition
 from agents.choices import TRANSITIONS, ExecutionStatus, Lane
 from agents.errors import AlreadyCancelled, AlreadyOver
 from agents.events import ExecutionQueued
-from agents.models import AgentVersion, Execution, ExecutionFeedback
+from agents.models import Execution, ExecutionFeedback
 from agents.runtime.prompt import FREE_TEXT
 from agents.services import endings
 from aiagents.common import json as strict_json
 from aiagents.common.errors import Conflict, InvalidInput, NotAllowed
 from aiagents.common.principals import Principal
+from aiagents.common.rows import insert_all
 from aiagents.common.transitions import try_move
 from analytics.services import record_event
 
@@ -43,7 +44,6 @@ class Request:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-@transaction.atomic
 def start_execution(
     *, slug: str, request: Request, by: Principal, now: dt.datetime
 ) -> Execution:
@@ -51,49 +51,38 @@ def start_execution(
 
     InvalidInput names each bad field under its input key.
     """
-    version = selectors.get_runnable_version(slug, request.version_number)
-    decision = check_may_run(version=version, lane=request.lane, by=by)
-    inputs = checked_inputs(Definition.from_dict(version.definition), request)
+    agent = selectors.get_runnable(slug, request.version_number)
+    decision = check_may_run(agent, lane=request.lane, by=by)
+    inputs = checked_inputs(agent.definition, request)
     _check_metadata(request.metadata)
     return _queue(
-        Execution(
-            team_id=by.team_id,
-            user_id=by.user_id,
-            api_key_id=by.api_key_id,
-            agent=version.agent,
-            version=version,
-            inputs=inputs,
-            is_free_text=request.inputs is None,
-            lane=request.lane,
-            metadata=dict(request.metadata),
-            policy_decision=decision,
-        ),
+        agent,
+        by=by,
         now=now,
+        inputs=inputs,
+        is_free_text=request.inputs is None,
+        lane=request.lane,
+        metadata=dict(request.metadata),
+        policy_decision=decision,
     )
 
 
-@transaction.atomic
 def retry_execution(*, execution_id: str, by: Principal, now: dt.datetime) -> Execution:
     """Run the same again as a new execution. Raises ExecutionNotFound, Conflict, NotAllowed."""
     old = selectors.get_execution(execution_id, by=by)
     if not old.is_over:
         raise Conflict("The run is not over yet; cancel it or wait for its end.")
-    decision = check_may_run(version=old.version, lane=old.lane, by=by)
+    agent = selectors.get_runnable(old.agent.slug, old.version.number)
     return _queue(
-        Execution(
-            team_id=by.team_id,
-            user_id=by.user_id,
-            api_key_id=by.api_key_id,
-            agent=old.agent,
-            version=old.version,
-            inputs=old.inputs,
-            is_free_text=old.is_free_text,
-            lane=old.lane,
-            metadata=old.metadata,
-            policy_decision=decision,
-            retry_of=old,
-        ),
+        agent,
+        by=by,
         now=now,
+        inputs=old.inputs,
+        is_free_text=old.is_free_text,
+        lane=old.lane,
+        metadata=old.metadata,
+        policy_decision=check_may_run(agent, lane=old.lane, by=by),
+        retry_of=old,
     )
 
 
@@ -147,13 +136,12 @@ def record_feedback(
     return feedback
 
 
-def check_may_run(*, version: AgentVersion, lane: str, by: Principal) -> uuid.UUID:
+def check_may_run(agent: selectors.Runnable, *, lane: str, by: Principal) -> uuid.UUID:
     """The id of the policy's decision. Raises NotAllowed with the reason in words."""
-    agent = version.agent
     decision = account_permissions.decide_run(
         principal=by,
-        agent_slug=agent.slug,
-        category=agent.category.slug,
+        agent_slug=agent.version.agent.slug,
+        category=agent.category,
         risk=agent.risk,
         lane=lane,
         is_suspended=agent.is_suspended,
@@ -192,12 +180,24 @@ def _check_metadata(metadata: Mapping[str, Any]) -> None:
         raise InvalidInput("'metadata' is too large.", errors={"metadata": [message]})
 
 
-def _queue(execution: Execution, *, now: dt.datetime) -> Execution:
-    execution.created_at = now
-    # By the database's clock, as they are compared with it.
-    execution.woken_at = execution.available_at = Now()
-    execution.deadline_at = Now() + dt.timedelta(seconds=settings.EXECUTION_DEADLINE_S)
-    execution.save(force_insert=True)
+@transaction.atomic
+def _queue(
+    agent: selectors.Runnable, *, by: Principal, now: dt.datetime, **fields: Any
+) -> Execution:
+    """Store the row and its first event; everything was checked."""
+    execution = Execution(
+        team_id=by.team_id,
+        user_id=by.user_id,
+        api_key_id=by.api_key_id,
+        agent=agent.version.agent,
+        version=agent.version,
+        created_at=now,
+        woken_at=agent.now,
+        available_at=agent.now,
+        deadline_at=agent.now + dt.timedelta(seconds=settings.EXECUTION_DEADLINE_S),
+        **fields,
+    )
+    insert_all([execution])
     record_event(
         ExecutionQueued(
             aggregate_id=execution.id,
@@ -207,8 +207,8 @@ def _queue(execution: Execution, *, now: dt.datetime) -> Execution:
             agent_version=execution.version.number,
             lane=execution.lane,
             attempt=0,
-        )
+        ),
+        opens=True,
     )
-    dispatch.announce_queued(execution_id=execution.id)
-    dispatch.enqueue_execution(execution_id=execution.id, lane=execution.lane)
+    dispatch.announce_queued(execution_id=execution.id, lane=execution.lane)
     return execution

@@ -162,7 +162,7 @@ class TestFence:
         return claim
 
     def test_success(self, late):
-        assert not attempts.succeed(late, OUTCOME)
+        assert not attempts.succeed([(late, OUTCOME)])
 
     def test_failure(self, late):
         assert (
@@ -195,8 +195,8 @@ class TestEnd:
     def test_success_stores_everything_once(self):
         ExecutionFactory()
         claim = claim_one()
-        assert attempts.succeed(claim, OUTCOME)
-        assert not attempts.succeed(claim, OUTCOME)
+        assert attempts.succeed([(claim, OUTCOME)])
+        assert not attempts.succeed([(claim, OUTCOME)])
         row = Execution.objects.get(id=claim.execution_id)
         assert (row.status, row.output, row.input_tokens) == (S.SUCCEEDED, "Done.", 10)
         assert row.cost_usd == Decimal("0.000070")
@@ -210,7 +210,7 @@ class TestEnd:
         Execution.objects.filter(id=claim.execution_id).update(
             cancel_requested_at=clock.now()
         )
-        assert not attempts.succeed(claim, OUTCOME)
+        assert not attempts.succeed([(claim, OUTCOME)])
         assert attempts.confirm_cancel(claim, OUTCOME)
         row = Execution.objects.get(id=claim.execution_id)
         assert (row.status, row.output) == (S.CANCELLED, "Done.")
@@ -229,7 +229,7 @@ class TestEnd:
         assert row.wait_reason == "llm_error"
         assert row.output == ""
         Execution.objects.update(available_at=clock.now() - HOUR)
-        assert attempts.succeed(claim_one(), OUTCOME)
+        assert attempts.succeed([(claim_one(), OUTCOME)])
         row.refresh_from_db()
         assert (row.input_tokens, row.attempt) == (20, 2)
         assert row.cost_usd == Decimal("0.000140")

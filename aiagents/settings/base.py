@@ -1,5 +1,6 @@
 """What is the same everywhere; the other modules only override."""
 
+import logging
 from typing import Any
 
 import django_stubs_ext
@@ -355,6 +356,11 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- Logs: one line of JSON an event, by allow-list, no bodies ------------------------------
+# One line a request, at its end, and no addresses of people.
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+# RequestGuardMiddleware has checked it, or made it.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 LOG_LEVEL = config.text("LOG_LEVEL", "INFO")
 LOGGING = {
     "version": 1,
