@@ -192,14 +192,16 @@ class _Member:
 _memberships = Prepared(
     lambda user_id, token_id, family: (
         Membership.objects.filter(user_id=user_id, user__is_active=True)
+        .annotate(
+            is_ended=Exists(RevokedToken.objects.filter(jti=token_id))
+            | Exists(
+                RefreshToken.objects.filter(family=family, revoked_at__isnull=False)
+            )
+        )
         .order_by("created_at", "id")
         .values_list(
             *("team_id", "team__kind", "role", "user__username", "user__is_staff"),
-            *("user__is_superuser", "user__token_version"),
-            Exists(RevokedToken.objects.filter(jti=token_id))
-            | Exists(
-                RefreshToken.objects.filter(family=family, revoked_at__isnull=False)
-            ),
+            *("user__is_superuser", "user__token_version", "is_ended"),
         )
     ),
     user_id=models.UUIDField(),

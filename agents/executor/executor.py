@@ -18,12 +18,13 @@ from redis.exceptions import RedisError
 from agents.dispatch import CANCEL_CHANNEL
 from agents.executor.feed import Feed
 from agents.executor.flight import Flight
+from agents.executor.gather import Gather
 from agents.executor.heartbeat import Heartbeat, Held
 from agents.executor.plans import Plans
-from agents.executor.results import Results
 from agents.executor.store import AWAY, Store
 from agents.runtime.providers import Provider, ProviderSettings, make_provider
-from agents.services import claims
+from agents.services import attempts, claims
+from agents.services.attempts import Result
 from agents.services.claims import Claim
 from aiagents.common import dispatch, ids, redis_client
 
@@ -90,13 +91,14 @@ class Executor:
         self._loop = asyncio.get_running_loop()
         self._bell = asyncio.Event()
         self._store = Store()
-        self._results = Results(self._store)
+        self._results = Gather(self._commit_results, shared=AWAY)
         self._feed = Feed()
         self._plans = Plans()
         self._provider = configured_provider()
         self._is_ready.set()
         helpers = [
             asyncio.create_task(keep_up(self._feed.run)),
+            asyncio.create_task(keep_up(self._feed.run_ends)),
             asyncio.create_task(keep_up(self._results.run)),
             asyncio.create_task(keep_up(self._hear_stops)),
         ]
@@ -187,6 +189,10 @@ class Executor:
             )
         finally:
             self._landed(entry)
+
+    async def _commit_results(self, results: list[Result]) -> list[bool]:
+        won = await self._store.insist(attempts.succeed, results)
+        return [claim.execution_id in won for claim, _ in results]
 
     def _landed(self, entry: "InFlight") -> None:
         del self._flights[entry.held]

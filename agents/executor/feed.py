@@ -15,6 +15,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from redis.exceptions import RedisError
 
+from agents.executor.gather import Gather
 from agents.services.claims import Claim
 from aiagents.common import redis_client
 from aiagents.common.progress import (
@@ -117,6 +118,7 @@ class Feed:
         self._layer = get_channel_layer()
         self._tracks: dict[uuid.UUID, Track] = {}
         self._round = asyncio.Lock()
+        self._ends = Gather(self._send_ends)
 
     def open(self, claim: Claim, *, read_text: Callable[[], str]) -> Track:
         """Begin to tell of an attempt."""
@@ -128,10 +130,7 @@ class Feed:
         """Send the rest of a track and forget it."""
         if self._tracks.get(track.key) is track:
             del self._tracks[track.key]
-        # What a round under way has taken of this track must arrive first.
-        async with self._round:
-            pass
-        await self._send([track])
+        await self._ends.ask(track)
 
     async def run(self) -> None:
         """Send for ever, about ten times a second."""
@@ -139,6 +138,16 @@ class Feed:
             await asyncio.sleep(settings.PROGRESS_INTERVAL_S)
             async with self._round:
                 await self._send(list(self._tracks.values()))
+
+    async def run_ends(self) -> None:
+        """Send the ends of tracks for ever, as they come."""
+        await self._ends.run()
+
+    async def _send_ends(self, tracks: list[Track]) -> list[None]:
+        # What a round under way has taken of these tracks must arrive first.
+        async with self._round:
+            await self._send(tracks)
+        return [None] * len(tracks)
 
     async def _send(self, tracks: list[Track]) -> None:
         taken = [(track, append) for track in tracks if (append := track.take())]

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from agents.choices import ErrorCode, ExecutionStatus
 from agents.executor.feed import Feed, Track
-from agents.executor.results import Results
+from agents.executor.gather import Gather
 from agents.executor.store import Store, see_through
 from agents.runtime import (
     EnhancedAgent,
@@ -28,7 +28,7 @@ from agents.runtime.errors import refused_for_good
 from agents.runtime.pricing import cost_of, price_for
 from agents.runtime.providers import Provider
 from agents.services import attempts
-from agents.services.attempts import Outcome
+from agents.services.attempts import Outcome, Result
 from agents.services.claims import Claim
 from aiagents.common import clock
 from aiagents.common.progress import ProgressType
@@ -49,10 +49,10 @@ class Flight:
         agent: EnhancedAgent,
         provider: Provider,
         store: Store,
-        results: Results,
+        results: Gather[Result, bool],
         feed: Feed,
     ) -> None:
-        """`claim` is held by this process."""
+        """`claim` is held by this process; `results` answers whether it was when committed."""
         self.claim = claim
         self.is_released = False
         self._agent = agent
@@ -96,7 +96,8 @@ class Flight:
         except TimeoutError:
             ended = await self._commit(attempts.time_out, self.claim, self._outcome())
             return ExecutionStatus.TIMED_OUT if ended else ""
-        if await self._results.commit(self.claim, self._outcome()):
+        result = (self.claim, self._outcome())
+        if await see_through(self._results.ask(result)):
             return ExecutionStatus.SUCCEEDED
         return await self._lost()
 

@@ -54,6 +54,9 @@ class Outcome:
     first_token_at: dt.datetime | None = None
 
 
+Result = tuple[Claim, Outcome]
+
+
 def renew_leases(*, owner: str, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
     """Hold on to executions; returns the attempts still held, by id.
 
@@ -70,7 +73,7 @@ def renew_leases(*, owner: str, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int
 
 
 @transaction.atomic
-def succeed(results: Sequence[tuple[Claim, Outcome]]) -> set[uuid.UUID]:
+def succeed(results: Sequence[Result]) -> set[uuid.UUID]:
     """Commit results of different executions; returns the ids of the claims still held."""
     rows = _lock_held([claim for claim, _ in results], to=ExecutionStatus.SUCCEEDED)
     for claim, outcome in results:

@@ -2,16 +2,13 @@
 
 Django resolves every value of an INSERT as an expression, and its `bulk_update` writes a CASE per
 field and row; both cost more than the database needs for the rows. Here values are adapted by
-their fields and nothing else; psycopg sends the updates of many rows in one pipeline.
+their fields and nothing else; psycopg sends the statements of many rows in one pipeline.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection, models
-
-#: Rows of one INSERT; SQLite takes 32,766 values a statement.
-INSERT_BATCH = 500
 
 
 def update_each(rows: Sequence[models.Model], *, fields: Sequence[str]) -> None:
@@ -22,33 +19,36 @@ def update_each(rows: Sequence[models.Model], *, fields: Sequence[str]) -> None:
     if not rows:
         return
     meta = rows[0]._meta  # noqa: SLF001 - a public name of Django
-    columns = [meta.get_field(name) for name in fields]
+    columns: list[Any] = [meta.get_field(name) for name in fields]
     quote = connection.ops.quote_name
     assignments = ", ".join(f"{quote(column.column)} = %s" for column in columns)
     assert meta.pk is not None  # noqa: S101 - every model of ours has one
     sql = (
         f"UPDATE {quote(meta.db_table)} SET {assignments} "  # noqa: S608 - names of ours
-        f"WHERE {quote(meta.pk.column)} = %s"
+        f"WHERE {quote(str(meta.pk.column))} = %s"
     )
-    with connection.cursor() as cursor:
-        cursor.executemany(sql, [_values(row, [*columns, meta.pk]) for row in rows])
+    _execute_each(sql, [_values(row, [*columns, meta.pk]) for row in rows])
 
 
 def insert_all(rows: Sequence[models.Model]) -> None:
     """Insert rows of one model as they stand: every value is plain, none is an expression."""
-    for start in range(0, len(rows), INSERT_BATCH):
-        _insert(rows[start : start + INSERT_BATCH])
-
-
-def _insert(rows: Sequence[models.Model]) -> None:
+    if not rows:
+        return
     meta = rows[0]._meta  # noqa: SLF001 - a public name of Django
     quote = connection.ops.quote_name
-    columns = meta.local_concrete_fields
+    columns: Sequence[Any] = meta.local_concrete_fields
     names = ", ".join(quote(column.column) for column in columns)
-    places = ", ".join(["(" + ", ".join(["%s"] * len(columns)) + ")"] * len(rows))
-    sql = f"INSERT INTO {quote(meta.db_table)} ({names}) VALUES {places}"  # noqa: S608 - names of ours
+    places = ", ".join(["%s"] * len(columns))
+    sql = f"INSERT INTO {quote(meta.db_table)} ({names}) VALUES ({places})"  # noqa: S608 - names of ours
+    _execute_each(sql, [_values(row, columns) for row in rows])
+
+
+def _execute_each(sql: str, values: Sequence[Sequence[Any]]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(sql, [value for row in rows for value in _values(row, columns)])
+        if len(values) == 1:
+            cursor.execute(sql, values[0])
+        else:
+            cursor.executemany(sql, values)
 
 
 def _values(row: models.Model, columns: Sequence[Any]) -> list[Any]:

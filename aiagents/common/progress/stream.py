@@ -11,6 +11,7 @@ its interest before it replays, and the script answers the mark after it appende
 event is either in the replay or announced.
 """
 
+import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import Any
 from django.conf import settings
 from redis import Redis
 from redis import asyncio as redis_asyncio
+from redis.exceptions import NoScriptError
 
 from aiagents.common import clock
 from aiagents.common.progress.events import ProgressEvent, ProgressType, decode, encode
@@ -47,6 +49,8 @@ redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
 return {{seq, lost, redis.call('EXISTS', KEYS[3])}}
 """
+#: How Redis names a script (EVALSHA).
+APPEND_SHA = hashlib.sha1(APPEND.encode(), usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +122,10 @@ def _outcome(append: Append, answer: Sequence[int]) -> Appended:
     return Appended(events=numbered, lost=bool(lost), watched=bool(watched))
 
 
+def _is_unknown(answer: object) -> bool:
+    return isinstance(answer, NoScriptError)
+
+
 def _range(after: int) -> str:
     return f"({after}-0" if after else "-"
 
@@ -167,19 +175,29 @@ class AsyncProgressLog:
     def __init__(self, client: "redis_asyncio.Redis") -> None:
         """`client` answers bytes."""
         self._client = client
-        self._script = client.register_script(APPEND)
 
     async def append_all(self, appends: Sequence[Append]) -> list[Appended]:
         """Many streams in one round trip."""
-        pipeline = self._client.pipeline(transaction=False)
-        for append in appends:
-            await self._script(
-                keys=list(_keys(append.key)), args=_arguments(append), client=pipeline
-            )
-        answers = await pipeline.execute()
+        answers = await self._evaluate(appends)
+        # A server that was restarted does not know the script; such calls did nothing.
+        unknown = [place for place, answer in enumerate(answers) if _is_unknown(answer)]
+        if unknown:
+            await self._client.script_load(APPEND)
+            again = await self._evaluate([appends[place] for place in unknown])
+            for place, answer in zip(unknown, again, strict=True):
+                answers[place] = answer
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
         return [
             _outcome(one, answer) for one, answer in zip(appends, answers, strict=True)
         ]
+
+    async def _evaluate(self, appends: Sequence[Append]) -> list[Any]:
+        pipeline = self._client.pipeline(transaction=False)
+        for append in appends:
+            pipeline.evalsha(APPEND_SHA, 3, *_keys(append.key), *_arguments(append))
+        return await pipeline.execute(raise_on_error=False)
 
     async def replay(self, key: uuid.UUID, *, after: int = 0) -> list[ProgressEvent]:
         """The stored events numbered above `after`."""
