@@ -45,3 +45,13 @@ class Event(UUIDModel):
 
     def __str__(self) -> str:
         return f"{self.type} #{self.sequence}"
+
+
+class Watermark(models.Model):
+    """How far a projection has read."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} until {self.until}"

@@ -1,5 +1,6 @@
-"""Writing the event log."""
+"""Writing the event log, and how far its readers are."""
 
+import datetime as dt
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,7 +11,9 @@ from aiagents.common import clock
 from aiagents.common.events import Event as DomainEvent
 from aiagents.common.prepared import Prepared
 from aiagents.common.rows import insert_all
-from analytics.models import Event
+from analytics.models import Event, Watermark
+
+BEGINNING = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 _last_sequence = Prepared(
     lambda aggregate_id: (
@@ -42,6 +45,15 @@ def record_events(events: Sequence[DomainEvent]) -> None:
         sequences[event.aggregate_id] += 1
         rows.append(_build_row(event, sequence=sequences[event.aggregate_id]))
     insert_all(rows)
+
+
+def locked_watermark(name: str) -> Watermark:
+    """How far the projection of that name has read, for this transaction alone.
+
+    The caller saves it with the new `until`; other copies of the projection wait until then.
+    """
+    Watermark.objects.get_or_create(name=name, defaults={"until": BEGINNING})
+    return Watermark.objects.select_for_update().get(name=name)
 
 
 def _last_sequences(aggregates: Iterable[uuid.UUID]) -> "Counter[uuid.UUID]":

@@ -1,6 +1,5 @@
 """What the marketplace's pages read: the filtered catalogue, favourites, suggestions."""
 
-import datetime as dt
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -89,16 +88,14 @@ class Catalogue:
         return self.page.paginator.count
 
 
-def list_catalogue(
-    query: CatalogueQuery, *, by: Principal | None, now: dt.datetime
-) -> Catalogue:
+def list_catalogue(query: CatalogueQuery, *, by: Principal | None) -> Catalogue:
     """The agents that fit, and what each further wish would leave."""
     found = search.find(query.words) if query.words else None
-    slugs = _ordered(query, found, now=now)
+    slugs = _ordered(query, found)
     page = Paginator(slugs, PAGE_SIZE).get_page(min(query.page, MAX_PAGE))
     return Catalogue(
         page=page,
-        cards=_cards(list(page.object_list), by=by, now=now),
+        cards=_cards(list(page.object_list), by=by),
         categories=_category_facet(query, found),
         topics=_topic_facet(query, found),
         risks=_choice_facet(query, found, "risk", Risk.choices),
@@ -107,33 +104,31 @@ def list_catalogue(
 
 
 def list_picks(
-    task: str, *, category: str = "", limit: int, by: Principal | None, now: dt.datetime
+    task: str, *, category: str = "", limit: int, by: Principal | None
 ) -> tuple[Card, ...]:
     """The best agents for a task, each with its reasons."""
     matches = {m.slug: m for m in search.match(task, category=category, limit=limit)}
-    cards = _cards(list(matches), by=by, now=now)
+    cards = _cards(list(matches), by=by)
     return tuple(replace(c, reasons=matches[c.agent.slug].reasons) for c in cards)
 
 
-def list_favourites(*, by: Principal, limit: int, now: dt.datetime) -> tuple[Card, ...]:
+def list_favourites(*, by: Principal, limit: int) -> tuple[Card, ...]:
     """The agents a person keeps, the latest first."""
     kept = Favourite.objects.filter(
         user_id=by.user_id, agent__live_version__isnull=False
     )
     slugs = kept.order_by("-created_at", "-id").values_list("agent__slug", flat=True)
-    return _cards(list(slugs[:limit]), by=by, now=now)
+    return _cards(list(slugs[:limit]), by=by)
 
 
-def list_suggestions(
-    *, by: Principal, limit: int, now: dt.datetime
-) -> tuple[Card, ...]:
+def list_suggestions(*, by: Principal, limit: int) -> tuple[Card, ...]:
     """Agents to begin with: low risk, not suspended, of different categories."""
     rows = agent_selectors.list_agents(risk=Risk.LOW).filter(suspended_at=None)
     pairs = rows.order_by("category__position", "name", "id")
     by_category: dict[uuid.UUID, str] = {}
     for category, slug in pairs.values_list("category_id", "slug")[:SUGGESTION_POOL]:
         by_category.setdefault(category, slug)
-    return _cards(list(by_category.values())[:limit], by=by, now=now)
+    return _cards(list(by_category.values())[:limit], by=by)
 
 
 def is_favourite(agent: Agent, *, by: Principal | None) -> bool:
@@ -147,9 +142,7 @@ def list_public_versions(agent: Agent) -> QuerySet[AgentVersion]:
     return rows.select_related("author", "approver").order_by("-number")
 
 
-def _cards(
-    slugs: Sequence[str], *, by: Principal | None, now: dt.datetime
-) -> tuple[Card, ...]:
+def _cards(slugs: Sequence[str], *, by: Principal | None) -> tuple[Card, ...]:
     """Cards in the order of `slugs`; definitions are large and stay where they are."""
     rows = Agent.objects.listed().filter(slug__in=slugs)
     rows = rows.select_related("category", "topic")
@@ -157,7 +150,7 @@ def _cards(
         row.slug: row for row in rows.defer("category__domain", "topic__glossary")
     }
     ids = [agent.id for agent in agents.values()]
-    figures = agent_selectors.figures_of(ids, now=now)
+    figures = agent_selectors.figures_of(ids)
     kept = _favourite_ids(ids, by=by)
     return tuple(
         Card(agent=agent, figures=figures[agent.id], is_favourite=agent.id in kept)
@@ -186,11 +179,11 @@ def _narrowed(query: CatalogueQuery, found: Sequence[str] | None) -> QuerySet[Ag
 
 
 def _ordered(
-    query: CatalogueQuery, found: Sequence[str] | None, *, now: dt.datetime
+    query: CatalogueQuery, found: Sequence[str] | None
 ) -> Sequence[str] | QuerySet[Agent, str]:
     rows = _narrowed(query, found)
     if query.ordering != "relevance":
-        return agent_selectors.ordered_slugs(rows, ordering=query.ordering, now=now)
+        return agent_selectors.ordered_slugs(rows, ordering=query.ordering)
     fitting = set(rows.values_list("slug", flat=True))
     return [slug for slug in found or () if slug in fitting]
 

@@ -8,7 +8,6 @@ from rest_framework.views import APIView
 
 from agents import selectors
 from agents.api import catalogue_serializers as shapes
-from aiagents.common import clock
 from aiagents.common.api.callers import find_principal
 from aiagents.common.api.pagination import MAX_PAGE_SIZE, NumberedPages
 
@@ -57,5 +56,5 @@ class ReadAgent(APIView):
             raise_exception=True
         )
         by = find_principal(request)
-        detail = selectors.get_agent_detail(slug, by=by, now=clock.now())
+        detail = selectors.get_agent_detail(slug, by=by)
         return Response(shapes.AgentDetailOutput(detail).data)

@@ -2,10 +2,12 @@
 
 from agents.models.catalogue import Agent, AgentVersion, Category, Topic
 from agents.models.executions import Execution, ExecutionFeedback
+from agents.models.figures import AgentFigures
 from agents.models.profiles import ModelPrice, ModelProfile
 
 __all__ = [
     "Agent",
+    "AgentFigures",
     "AgentVersion",
     "Category",
     "Execution",

@@ -129,6 +129,11 @@ class Execution(UUIDModel):
                 condition=Q(status="queued"),
             ),
             models.Index(
+                fields=["finished_at"],
+                name="execution_finished",
+                condition=Q(finished_at__isnull=False),
+            ),
+            models.Index(
                 fields=["status", "lease_until"],
                 name="execution_unfinished",
                 condition=Q(finished_at=None),

@@ -1,13 +1,11 @@
 """What does the catalogue offer? Lists, one agent in full, and what a search reads."""
 
-import datetime as dt
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, F, Max, Q, QuerySet, TextField
+from django.db.models import Count, F, Max, OrderBy, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.db.models.lookups import Contains
 
@@ -21,9 +19,14 @@ from agents.selectors.figures import Figures, figures_of
 from agents.selectors.running import get_listed_agent, prompt_blocks
 from aiagents.common.principals import Principal
 
-#: How lists may be ordered, apart from a search's own order.
-ORDERINGS = ("name", "-runs", "-quality", "cost", "-published_at")
-INFINITE = Decimal("Infinity")
+#: How lists may be ordered, apart from a search's own order; the name decides what is equal.
+ORDERINGS: Mapping[str, F | OrderBy] = {
+    "name": F("name"),
+    "-runs": F("figures__runs").desc(nulls_last=True),
+    "-quality": F("figures__quality").desc(nulls_last=True),
+    "cost": F("figures__median_cost_usd").asc(nulls_last=True),
+    "-published_at": F("published_at").desc(nulls_last=True),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,37 +140,15 @@ def list_agents(
     return rows if slugs is None else rows.filter(slug__in=slugs)
 
 
-def ordered_slugs(
-    rows: QuerySet[Agent], *, ordering: str, now: dt.datetime
-) -> Sequence[str] | QuerySet[Agent, str]:
+def ordered_slugs(rows: QuerySet[Agent], *, ordering: str) -> QuerySet[Agent, str]:
     """The slugs of `rows` in one of ORDERINGS; what was not measured comes last."""
-    match ordering:
-        case "name":
-            return rows.order_by("name", "id").values_list("slug", flat=True)
-        case "-published_at":
-            newest = F("published_at").desc(nulls_last=True)
-            return rows.order_by(newest, "id").values_list("slug", flat=True)
-        case "-runs" | "-quality" | "cost":
-            pairs = list(rows.order_by("name", "id").values_list("slug", "id"))
-            figures = figures_of([key for _, key in pairs], now=now)
-            pairs.sort(key=lambda pair: _measure(figures[pair[1]], ordering))
-            return [slug for slug, _ in pairs]
-        case _:
-            raise ValueError(ordering)
+    return rows.order_by(ORDERINGS[ordering], "name", "id").values_list(
+        "slug", flat=True
+    )
 
 
-def _measure(figures: Figures, ordering: str) -> Decimal:
-    values = {
-        "-runs": -figures.runs,
-        "-quality": None if figures.quality is None else -figures.quality,
-        "cost": figures.median_cost_usd,
-    }
-    value = values[ordering]
-    return INFINITE if value is None else Decimal(value)
-
-
-def agent_rows(slugs: Sequence[str], *, now: dt.datetime) -> list[AgentRow]:
-    """The rows of these listed agents in the order of `slugs`, in four queries."""
+def agent_rows(slugs: Sequence[str]) -> list[AgentRow]:
+    """The rows of these listed agents in the order of `slugs`, in two queries."""
     agents = Agent.objects.listed().filter(slug__in=slugs)
     found = {
         agent.slug: agent
@@ -175,15 +156,13 @@ def agent_rows(slugs: Sequence[str], *, now: dt.datetime) -> list[AgentRow]:
             "live_version__definition", "category__domain", "topic__glossary"
         )
     }
-    figures = figures_of([agent.id for agent in found.values()], now=now)
+    figures = figures_of([agent.id for agent in found.values()])
     return [
         _row(found[slug], figures[found[slug].id]) for slug in slugs if slug in found
     ]
 
 
-def get_agent_detail(
-    slug: str, *, by: Principal | None, now: dt.datetime
-) -> AgentDetail:
+def get_agent_detail(slug: str, *, by: Principal | None) -> AgentDetail:
     """One listed agent in full, with its prompt where `by` curates. Raises AgentNotFound."""
     agent = get_listed_agent(slug)
     live = agent.live_version
@@ -192,7 +171,7 @@ def get_agent_detail(
     versions = AgentVersion.objects.filter(agent=agent).runnable().defer("definition")
     prompt = _system_prompt(agent, definition) if can_curate(by) else None
     return AgentDetail(
-        row=_row(agent, figures_of([agent.id], now=now)[agent.id]),
+        row=_row(agent, figures_of([agent.id])[agent.id]),
         definition=definition,
         data=live.definition,
         input_schema=forms.input_schema(definition.inputs),

@@ -14,6 +14,7 @@ from agents.services.executions import (
     retry_execution,
     start_execution,
 )
+from agents.services.figures import refresh_figures
 from agents.services.profiles import add_price, change_profile
 from agents.services.sweep import SweepReport, sweep_executions
 
@@ -28,6 +29,7 @@ __all__ = [
     "export_catalogue",
     "load_catalogue",
     "record_feedback",
+    "refresh_figures",
     "resume_agent",
     "retry_execution",
     "start_execution",

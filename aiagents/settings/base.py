@@ -217,6 +217,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 24 * 3600,
         "options": {"queue": CELERY_TASK_DEFAULT_QUEUE},
     },
+    "measure agents": {
+        "task": "agents.refresh_figures",
+        "schedule": 60,
+        "options": {"queue": CELERY_TASK_DEFAULT_QUEUE},
+    },
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 DJANGO_STRUCTLOG_CELERY_ENABLED = True

@@ -9,7 +9,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from agents import selectors as agent_selectors
-from aiagents.common import clock
 from aiagents.common.api.pagination import NumberedPages
 from marketplace import search
 from marketplace.api import serializers as shapes
@@ -30,11 +29,11 @@ class ListAgents(APIView):
     )
     def get(self, request: Request) -> Response:
         """The published agents that fit, a page at a time."""
-        wanted, now = AgentListParameters.read(request), clock.now()
-        slugs = search.list_slugs(wanted, now=now)
+        wanted = AgentListParameters.read(request)
+        slugs = search.list_slugs(wanted)
         pages = NumberedPages()
         page: Any = pages.paginate_queryset(slugs, request, view=self)
-        rows = agent_selectors.agent_rows(list(page), now=now)
+        rows = agent_selectors.agent_rows(list(page))
         return pages.get_paginated_response(shapes.AgentRowOutput(rows, many=True).data)
 
 
@@ -64,7 +63,7 @@ class MatchAgents(APIView):
         given.is_valid(raise_exception=True)
         matches = search.match(**given.validated_data)
         slugs = [match.slug for match in matches]
-        rows = {r.slug: r for r in agent_selectors.agent_rows(slugs, now=clock.now())}
+        rows = {r.slug: r for r in agent_selectors.agent_rows(slugs)}
         results = [
             {"agent": rows[m.slug], "score": m.score, "reasons": m.reasons}
             for m in matches

@@ -150,7 +150,7 @@ def _context(
         "tabs": _tabs(samples, versions),
         "samples": samples,
         "versions": versions,
-        "figures": agent_selectors.figures_of([agent.id], now=clock.now())[agent.id],
+        "figures": agent_selectors.figures_of([agent.id])[agent.id],
         "code_samples": code_samples.code_samples(
             root=root, slug=agent.slug, inputs=samples[0].input if samples else {}
         ),

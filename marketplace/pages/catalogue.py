@@ -10,7 +10,6 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from aiagents.common import clock
 from aiagents.common.errors import NotFound
 from marketplace import selectors
 from marketplace.pages.access import find_principal, page
@@ -56,8 +55,8 @@ class Chip:
 def agent_list(request: HttpRequest, category: str = "") -> HttpResponse:
     """Every published agent, filtered by the query string."""
     query = _query(request.GET, category)
-    by, now = find_principal(request), clock.now()
-    catalogue = selectors.list_catalogue(query, by=by, now=now)
+    by = find_principal(request)
+    catalogue = selectors.list_catalogue(query, by=by)
     if category and category not in {value.value for value in catalogue.categories}:
         raise NotFound
     is_part = request.headers.get("HX-Target") == "results"
@@ -124,7 +123,6 @@ def _picks(request: HttpRequest, query: CatalogueQuery) -> tuple[Card, ...]:
         category=query.category,
         limit=PICKS,
         by=find_principal(request),
-        now=clock.now(),
     )
 
 

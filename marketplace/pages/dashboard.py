@@ -5,7 +5,6 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from agents import selectors as agent_selectors
-from aiagents.common import clock
 from marketplace import selectors
 from marketplace.pages.access import page, principal_of
 
@@ -23,15 +22,12 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     mine = agent_selectors.list_executions(by=by).filter(user_id=by.user_id)
     last = list(mine.exclude(finished_at=None)[:LAST_RUNS])
     running = list(mine.unfinished()[:RUNNING])
-    now = clock.now()
     is_new = not (last or running)
-    suggestions = (
-        selectors.list_suggestions(by=by, limit=SUGGESTIONS, now=now) if is_new else ()
-    )
+    suggestions = selectors.list_suggestions(by=by, limit=SUGGESTIONS) if is_new else ()
     context = {
         "running": running,
         "last_runs": last,
-        "favourites": selectors.list_favourites(by=by, limit=FAVOURITES, now=now),
+        "favourites": selectors.list_favourites(by=by, limit=FAVOURITES),
         "suggestions": suggestions,
     }
     return render(request, "dashboard.html", context)

@@ -1,6 +1,5 @@
 """In which order are the agents that somebody asked for listed?"""
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,9 +26,7 @@ class Wanted:
     ordering: str = ""
 
 
-def list_slugs(
-    wanted: Wanted, *, now: dt.datetime
-) -> Sequence[str] | QuerySet[Agent, str]:
+def list_slugs(wanted: Wanted) -> Sequence[str] | QuerySet[Agent, str]:
     """The slugs of all listed agents that fit, in the order asked for."""
     found = find(wanted.words) if wanted.words else None
     rows = agent_selectors.list_agents(
@@ -46,4 +43,4 @@ def list_slugs(
         return [slug for slug in found if slug in fitting]
     if ordering == RELEVANCE:
         ordering = "name"
-    return agent_selectors.ordered_slugs(rows, ordering=ordering, now=now)
+    return agent_selectors.ordered_slugs(rows, ordering=ordering)

@@ -1,8 +1,11 @@
 """`GET /agents`, `GET /agents/library` and `POST /agents/match`."""
 
+import datetime as dt
+
 import pytest
 from rest_framework.test import APIClient
 
+from agents import services as agent_services
 from agents.models import Agent
 from agents.tests.factories import (
     AgentFactory,
@@ -69,6 +72,7 @@ class TestListAgents:
         agent = AgentFactory()
         ExecutionFactory(agent=agent, succeeded=True)
         ExecutionFactory(agent=agent, succeeded=True, provider="demo", cost_usd="9")
+        agent_services.refresh_figures(now=clock.now() + dt.timedelta(minutes=1))
         (row,) = nobody.get(LIST).json()["results"]
         assert row["median_cost_usd"] == "0.005678"
         assert row["median_seconds"] == 8.0
