@@ -50,9 +50,10 @@ class QueueFigures:
 
 
 def list_executions(*, by: Principal) -> ExecutionQuerySet:
-    """The executions of the principal's teams, newest first."""
+    """The executions of the principal's teams, newest first; definitions stay where they are."""
     rows = Execution.objects.visible_to(by).newest_first()
-    return rows.select_related("agent", "version", "user")
+    rows = rows.select_related("agent", "version", "user")
+    return rows.defer("version__definition", "agent__description", "agent__tags")
 
 
 def lists_filtered(
