@@ -114,6 +114,19 @@ def find_current(principal: Principal, *, now: dt.datetime) -> Principal | None:
     return current
 
 
+def find_requester(
+    user_id: uuid.UUID, *, api_key_id: uuid.UUID | None, now: dt.datetime
+) -> Principal | None:
+    """Who asked, as of now, for work that goes on without them; None without access.
+
+    Signing out ends no such work; disabling the person or revoking the key does.
+    """
+    if api_key_id is None:
+        return load_principal(user_id, now=now)
+    key = ApiKey.objects.live(now).filter(id=api_key_id).first()
+    return _key_principal(key) if key else None
+
+
 def find_user_by_name(name: str) -> User | None:
     """The person of that name, whatever its case."""
     if not re.fullmatch(USERNAME_PATTERN, name):

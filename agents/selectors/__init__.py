@@ -1,5 +1,12 @@
 """Named reads of agents: the catalogue's in `catalogue`, those of runs in `executions`."""
 
+from agents.selectors.batches import (
+    BatchProgress,
+    get_batch,
+    iterate_results,
+    list_batches,
+    progress_of,
+)
 from agents.selectors.catalogue import (
     ORDERINGS,
     AgentDetail,
@@ -26,6 +33,7 @@ from agents.selectors.executions import (
 )
 from agents.selectors.figures import Figures, figures_of
 from agents.selectors.progress import follow_progress, replay_progress
+from agents.selectors.queue import QueueCounts, queued_counts
 from agents.selectors.running import (
     Runnable,
     get_listed_agent,
@@ -37,8 +45,10 @@ __all__ = [
     "ORDERINGS",
     "AgentDetail",
     "AgentRow",
+    "BatchProgress",
     "CategoryRow",
     "Figures",
+    "QueueCounts",
     "Runnable",
     "SearchDocument",
     "TopicRow",
@@ -49,17 +59,22 @@ __all__ = [
     "find_outcome",
     "follow_progress",
     "get_agent_detail",
+    "get_batch",
     "get_execution",
     "get_listed_agent",
     "get_runnable",
+    "iterate_results",
     "iterate_search_documents",
     "list_agents",
+    "list_batches",
     "list_categories",
     "list_executions",
     "lists_filtered",
     "ordered_slugs",
+    "progress_of",
     "prompt_blocks",
     "queue_figures",
     "queue_place",
+    "queued_counts",
     "replay_progress",
 ]

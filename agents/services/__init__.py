@@ -1,5 +1,14 @@
 """Every write of agents."""
 
+from agents.services.batches import (
+    BatchRequest,
+    Upload,
+    cancel_batch,
+    change_batch,
+    create_batch,
+    pause_batch,
+    resume_batch,
+)
 from agents.services.catalogue import (
     ExportReport,
     LoadReport,
@@ -14,23 +23,35 @@ from agents.services.executions import (
     retry_execution,
     start_execution,
 )
+from agents.services.feeding import FeedReport, feed_batches
 from agents.services.figures import refresh_figures
 from agents.services.profiles import add_price, change_profile
+from agents.services.shipments import has_provider_work
 from agents.services.sweep import SweepReport, sweep_executions
 
 __all__ = [
+    "BatchRequest",
     "ExportReport",
+    "FeedReport",
     "LoadReport",
     "Request",
     "SweepReport",
+    "Upload",
     "add_price",
+    "cancel_batch",
     "cancel_execution",
+    "change_batch",
     "change_profile",
+    "create_batch",
     "export_catalogue",
+    "feed_batches",
+    "has_provider_work",
     "load_catalogue",
+    "pause_batch",
     "record_feedback",
     "refresh_figures",
     "resume_agent",
+    "resume_batch",
     "retry_execution",
     "start_execution",
     "suspend_agent",

@@ -54,14 +54,21 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
 
 def _size_refusal(request: HttpRequest) -> HttpResponse | None:
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if length.isdigit() and int(length[:18]) <= settings.MAX_REQUEST_BYTES:
+    limit = _limit_of(request.path)
+    if length.isdigit() and int(length[:18]) <= limit:
         return None
-    limit = settings.MAX_REQUEST_BYTES
     return problems.plain_response(
         request,
         status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         detail=f"The body is over the limit of {limit} bytes.",
     )
+
+
+def _limit_of(path: str) -> int:
+    """How many bytes a body may have at this address."""
+    larger: dict[str, int] = settings.LARGE_REQUESTS
+    found = (most for pattern, most in larger.items() if re.fullmatch(pattern, path))
+    return next(found, settings.MAX_REQUEST_BYTES)
 
 
 class LooserPolicyMiddleware:

@@ -268,6 +268,11 @@ DEMO_MODEL_URL = ""
 # --- Executions -----------------------------------------------------------------------
 WORKER_CONCURRENCY = config.integer("WORKER_CONCURRENCY", 500, least=1)
 TEAM_MAX_RUNNING = config.integer("TEAM_MAX_RUNNING", 200, least=1)
+#: How many runs may wait: of one team, and of one agent over all teams.
+TEAM_MAX_QUEUED = config.integer("TEAM_MAX_QUEUED", 10_000, least=1)
+AGENT_MAX_QUEUED = config.integer("AGENT_MAX_QUEUED", 20_000, least=1)
+#: How old a count of the queue may be, in seconds.
+QUEUE_FRESH_S = 1.0
 LEASE_S = config.integer("LEASE_SECONDS", 30, least=3)
 HEARTBEAT_S = config.number("HEARTBEAT_SECONDS", 10, least=0.5)
 SWEEP_S = config.number("SWEEP_SECONDS", 5, least=0.2)
@@ -278,6 +283,24 @@ MAX_FAILURES = config.integer("EXECUTION_MAX_FAILURES", 5, least=1)
 MODEL_CONNECT_TIMEOUT_S = config.number("MODEL_CONNECT_SECONDS", 5, least=0.1)
 MODEL_FIRST_BYTE_TIMEOUT_S = config.number("MODEL_FIRST_BYTE_SECONDS", 60, least=0.1)
 MODEL_IDLE_TIMEOUT_S = config.number("MODEL_IDLE_SECONDS", 30, least=0.1)
+
+# --- Batches --------------------------------------------------------------------------
+MAX_BATCH_BYTES = config.integer("MAX_BATCH_BYTES", 20_000_000, least=1000)
+#: Addresses that take more than MAX_REQUEST_BYTES, as patterns of the whole path.
+LARGE_REQUESTS = {r"(/api/v1)?/batches|/marketplace/[^/]+/batch": MAX_BATCH_BYTES}
+#: Rows of a batch that are queued or running at once, unless its maker says otherwise.
+BATCH_IN_FLIGHT = config.integer("BATCH_IN_FLIGHT", 20, least=1)
+#: Batches of a team that are not over.
+TEAM_MAX_BATCHES = config.integer("TEAM_MAX_BATCHES", 20, least=1)
+BATCH_FEED_S = config.number("BATCH_FEED_SECONDS", 1, least=0.1)
+#: How often the provider is asked how a batch goes.
+BATCH_POLL_S = config.number("BATCH_POLL_SECONDS", 30, least=0.1)
+#: A row of a batch may wait for the other lanes for so long.
+BATCH_DEADLINE_S = config.integer("BATCH_DEADLINE_SECONDS", 24 * 3600, least=10)
+#: The provider promises an answer within a day; the rest is for sending rows once more.
+PROVIDER_BATCH_DEADLINE_S = 48 * 3600
+
+# --- Progress -------------------------------------------------------------------------
 PROGRESS_RETENTION_S = 24 * 3600
 PROGRESS_INTERVAL_S = 0.1
 MAX_OUTPUT_CHARS = 2_000_000

@@ -30,3 +30,6 @@ DATABASE_URL = config.url(
 )
 DATABASES = {"default": database(DATABASE_URL)}
 DATABASES["default"]["TEST"] = {"NAME": config.text("TEST_DATABASE_NAME") or None}
+
+# The same number of queries however quick a test is.
+QUEUE_FRESH_S = 0.0
