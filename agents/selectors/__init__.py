@@ -1,5 +1,6 @@
 """Named reads of agents: the catalogue's in `catalogue`, those of runs in `executions`."""
 
+from agents.selectors.batch_files import FORMATS, results_file, results_name
 from agents.selectors.batches import (
     BatchProgress,
     get_batch,
@@ -42,6 +43,7 @@ from agents.selectors.running import (
 )
 
 __all__ = [
+    "FORMATS",
     "ORDERINGS",
     "AgentDetail",
     "AgentRow",
@@ -77,4 +79,6 @@ __all__ = [
     "queue_place",
     "queued_counts",
     "replay_progress",
+    "results_file",
+    "results_name",
 ]

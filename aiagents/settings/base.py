@@ -332,7 +332,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "PREPROCESSING_HOOKS": ["aiagents.common.api.schema.only_canonical"],
-    "ENUM_NAME_OVERRIDES": {"StatusEnum": "agents.choices.ExecutionStatus"},
+    "ENUM_NAME_OVERRIDES": {
+        "StatusEnum": "agents.choices.ExecutionStatus",
+        "BatchStatusEnum": "agents.choices.BatchStatus",
+    },
 }
 
 # --- Admin: the petrol of the pages (static/css/tokens.css) -------------------------------

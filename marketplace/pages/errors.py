@@ -19,6 +19,7 @@ PROGRAM_PATHS = (
     "/auth/",
     "/agents/",
     "/executions",
+    "/batches",
     "/workflows",
     "/workflow-",
     "/api-keys",
