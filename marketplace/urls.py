@@ -2,16 +2,31 @@
 
 from django.urls import path
 
-from marketplace.pages import account, agents, auth, catalogue, dashboard, runs
+from marketplace.pages import (
+    account,
+    agents,
+    auth,
+    batches,
+    catalogue,
+    dashboard,
+    runs,
+)
 
 app_name = "marketplace"
 RUN = "dashboard/executions/<str:execution_id>"
+BATCH = "dashboard/batches/<str:batch_id>"
 
 urlpatterns = [
     path("", catalogue.agent_list, name="agent_list"),
     path("categories/<slug:category>", catalogue.agent_list, name="category"),
     path("marketplace/<slug:slug>", agents.agent_detail, name="agent_detail"),
     path("marketplace/<slug:slug>/favourite", agents.favourite, name="favourite"),
+    path("marketplace/<slug:slug>/batch", batches.batch_form, name="batch_form"),
+    path(
+        "marketplace/<slug:slug>/batch/template.csv",
+        batches.batch_template,
+        name="batch_template",
+    ),
     path("login", auth.login, name="login"),
     path("register", auth.register, name="register"),
     path("logout", auth.logout, name="logout"),
@@ -27,5 +42,11 @@ urlpatterns = [
     path(f"{RUN}/retry", runs.execution_retry, name="execution_retry"),
     path(f"{RUN}/feedback", runs.execution_feedback, name="execution_feedback"),
     path(f"{RUN}/download", runs.execution_download, name="execution_download"),
+    path("dashboard/batches", batches.batch_list, name="batch_list"),
+    path(BATCH, batches.batch_detail, name="batch_detail"),
+    path(f"{BATCH}/pause", batches.batch_pause, name="batch_pause"),
+    path(f"{BATCH}/resume", batches.batch_resume, name="batch_resume"),
+    path(f"{BATCH}/cancel", batches.batch_cancel, name="batch_cancel"),
+    path(f"{BATCH}/download", batches.batch_download, name="batch_download"),
     path("favicon.ico", catalogue.favicon, name="favicon"),
 ]

@@ -161,7 +161,6 @@ def created_body(row: Batch) -> dict[str, Any]:
 
 def batch_body(row: Batch, progress: BatchProgress) -> dict[str, Any]:
     """A batch as JSON; the caller has loaded agent, version and user."""
-    names = BatchProgressOutput().fields
     return {
         "id": str(row.id),
         "name": row.name,
@@ -173,7 +172,7 @@ def batch_body(row: Batch, progress: BatchProgress) -> dict[str, Any]:
         "max_in_flight": row.max_in_flight,
         "row_count": row.row_count,
         "skipped_count": row.skipped_count,
-        "progress": {name: getattr(progress, name) for name in names},
+        "progress": dict(BatchProgressOutput(progress).data),
         "cost_usd": f"{progress.cost_usd:.6f}",
         "started_by": row.user.username,
         "created_at": row.created_at,

@@ -1,9 +1,10 @@
 """Starting, watching, throttling and stopping batches; their results as files."""
 
 import hashlib
-from typing import Any
+from typing import Any, cast
 
 from django.core.files.uploadedfile import UploadedFile
+from django.http import QueryDict
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -104,7 +105,8 @@ def _read(request: Request) -> tuple[services.BatchRequest, Any]:
 
 
 def _read_upload(request: Request) -> tuple[services.BatchRequest, Any]:
-    fields = request.data.dict()
+    # What a multipart parser makes is a QueryDict, files among the rest.
+    fields = cast("QueryDict", request.data).dict()
     strict_json.check_text({k: v for k, v in fields.items() if isinstance(v, str)})
     given = shapes.BatchUploadInput(data=fields)
     given.is_valid(raise_exception=True)
@@ -115,7 +117,7 @@ def _read_upload(request: Request) -> tuple[services.BatchRequest, Any]:
     return _wanted(data, upload), {**plain, "kind": upload.kind, "file": digest}
 
 
-def _upload(file: UploadedFile, kind: str) -> services.Upload:
+def _upload(file: "UploadedFile[bytes]", kind: str) -> services.Upload:
     if kind not in shapes.KINDS:
         is_csv = (file.name or "").lower().endswith((".csv", ".tsv", ".txt"))
         kind = "csv" if is_csv else "jsonl"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.catalogue import forms
+from agents.catalogue.cells import safe_cell
 from agents.catalogue.definition import InputField
 from agents.errors import BadRow
 from aiagents.common import json as strict_json
@@ -261,7 +262,7 @@ def template(fields: Sequence[InputField], samples: Iterable[Mapping[str, Any]])
     writer = csv.writer(out)
     writer.writerow([one.key for one in fields])
     for sample in samples:
-        writer.writerow([_cell(sample.get(one.key)) for one in fields])
+        writer.writerow([safe_cell(_cell(sample.get(one.key))) for one in fields])
     return out.getvalue()
 
 

@@ -3,6 +3,8 @@
 from agents.selectors.batch_files import FORMATS, results_file, results_name
 from agents.selectors.batches import (
     BatchProgress,
+    batch_template,
+    failed_rows,
     get_batch,
     iterate_results,
     list_batches,
@@ -56,7 +58,9 @@ __all__ = [
     "TopicRow",
     "agent_request_figures",
     "agent_rows",
+    "batch_template",
     "catalogue_stamp",
+    "failed_rows",
     "figures_of",
     "find_outcome",
     "follow_progress",

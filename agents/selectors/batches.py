@@ -7,9 +7,11 @@ from decimal import Decimal
 
 from django.db.models import Count, Q, Sum
 
+from agents.catalogue.definition import Definition
+from agents.catalogue.rows import template
 from agents.choices import TERMINAL_VALUES, ExecutionStatus, ItemState
 from agents.errors import BatchNotFound
-from agents.models import Batch, BatchItem
+from agents.models import Agent, Batch, BatchItem
 from agents.querysets import BatchQuerySet
 from aiagents.common import ids
 from aiagents.common.principals import Principal
@@ -87,6 +89,22 @@ def progress_of(batches: Sequence[Batch]) -> Mapping[uuid.UUID, BatchProgress]:
     return {
         batch.id: _progress(batch, under_way.get(batch.id, {})) for batch in batches
     }
+
+
+def failed_rows(batch: Batch, *, limit: int) -> Sequence[BatchItem]:
+    """The first rows without a result, with their runs; the caller may see the batch."""
+    rows = BatchItem.objects.filter(
+        batch=batch, execution__status__in=[S.FAILED, S.TIMED_OUT]
+    )
+    return list(rows.select_related("execution").order_by("position")[:limit])
+
+
+def batch_template(agent: Agent) -> str:
+    """A CSV file to fill in: the fields of the live version, and its samples as rows."""
+    assert agent.live_version is not None  # noqa: S101 - a listed agent has one
+    definition = Definition.from_dict(agent.live_version.definition)
+    samples = [sample.input for sample in definition.samples]
+    return template(definition.inputs, samples)
 
 
 def _progress(

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import uuid
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -374,7 +375,7 @@ def test_under_asgi_the_same_bytes_come_in_pieces(owner, ended, monkeypatch):
 
     async def read():
         bearer = {"authorization": f"Bearer {owner.credential}"}
-        answer = await AsyncClient().get(at, headers=bearer)
+        answer: Any = await AsyncClient().get(at, headers=bearer)
         return [piece async for piece in answer.streaming_content]
 
     pieces = asyncio.run(read())

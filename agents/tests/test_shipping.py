@@ -41,7 +41,7 @@ def running_model() -> Iterator[MessagesServer]:
 
 
 @pytest.fixture
-def model(running_model, settings) -> MessagesServer:
+def model(running_model: MessagesServer, settings) -> MessagesServer:
     running_model.reset()
     settings.ANTHROPIC_BASE_URL = running_model.base_url
     settings.ANTHROPIC_API_KEYS = ("key-1",)

@@ -3,7 +3,7 @@
 from django import template
 from django.http import QueryDict
 
-from agents.choices import LOOKS, Risk, StatusLook, Tier
+from agents.choices import BATCH_LOOKS, LOOKS, Risk, StatusLook, Tier
 from marketplace.rendering.figures import (
     day,
     duration,
@@ -17,6 +17,7 @@ from marketplace.rendering.figures import (
 
 register = template.Library()
 
+ALL_LOOKS = {**BATCH_LOOKS, **LOOKS}
 FALLBACK_LOOK = StatusLook(label="Unknown", tone="queued", icon="circle")
 
 
@@ -32,8 +33,8 @@ register.filter(words)
 
 @register.filter
 def look(status: str) -> StatusLook:
-    """Label, tone and icon of a status."""
-    return LOOKS.get(status, FALLBACK_LOOK)
+    """Label, tone and icon of a status, of a run or a batch: what both have looks alike."""
+    return ALL_LOOKS.get(status, FALLBACK_LOOK)
 
 
 @register.filter
