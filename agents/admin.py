@@ -24,10 +24,12 @@ from agents.forms import SuspensionForm
 from agents.models import (
     Agent,
     AgentVersion,
+    Batch,
     Category,
     Execution,
     ModelPrice,
     ModelProfile,
+    Shipment,
     Topic,
 )
 from aiagents.common import clock
@@ -279,3 +281,48 @@ class ExecutionAdmin(ReadOnlyAdmin):
     ordering = ("-created_at", "-id")
     show_full_result_count = False
     exclude = ("inputs", "output", "output_json", "metadata")
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnlyAdmin):
+    """How far batches are and what they cost, without their rows."""
+
+    list_display = (
+        "id",
+        "agent",
+        "status",
+        "pause_reason",
+        "mode",
+        "user",
+        "row_count",
+        "succeeded_count",
+        "failed_count",
+        "cost_usd",
+        "created_at",
+    )
+    list_filter = ("status", "mode", "pause_reason", "created_at")
+    list_select_related = ("agent", "user")
+    search_fields = ("id__exact", "agent__slug", "user__username")
+    ordering = ("-created_at", "-id")
+    exclude = ("name", "skipped")
+
+
+@admin.register(Shipment)
+class ShipmentAdmin(ReadOnlyAdmin):
+    """What is with the provider's batch service, under its own ids."""
+
+    list_display = (
+        "id",
+        "batch",
+        "status",
+        "provider_id",
+        "row_count",
+        "failures",
+        "due_at",
+        "sent_at",
+        "closed_at",
+    )
+    list_filter = ("status", "created_at")
+    list_select_related = ("batch",)
+    search_fields = ("id__exact", "batch__id__exact", "provider_id")
+    ordering = ("-created_at", "-id")

@@ -137,7 +137,7 @@ class Shipper:
         results = iter(self._service.results(sent))
         while chunk := list(islice(results, STORED_AT_ONCE)):
             self._store(work, _known(chunk))
-            shipments.hold(work.id)
+            shipments.postpone(work.id, seconds=shipments.HOLD_TO_ASK_S)
         shipments.close(work.id, rng=self._rng)
 
     def _store(self, work: Work, answers: Iterable[tuple[uuid.UUID, Any]]) -> None:

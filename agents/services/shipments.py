@@ -55,8 +55,10 @@ MAX_ROWS = 1_000
 MAX_BYTES = 8_000_000
 #: Shipments of one batch that are not settled; the rest waits here, where it can be paused.
 MAX_OPEN = 10
-#: Whoever takes a shipment has it for so long; longer than any call takes, in seconds.
-HOLD_S = 300
+#: Whoever takes a shipment has it for so long, in seconds. Sending twice is paid twice, so
+#: that hold is longer than any call takes; two who ask how it goes do no harm.
+HOLD_TO_SEND_S = 600
+HOLD_TO_ASK_S = 30
 WAITS_FOR = "provider_batch"
 
 
@@ -167,20 +169,15 @@ def _told(row: Execution, *, attempt: int) -> dict[str, Any]:
 
 # --- Looking after ------------------------------------------------------------------------
 def take_due() -> Work | None:
-    """A shipment that is due, held by this process for HOLD_S seconds; None without one."""
-    for key in (
-        Shipment.objects.due().order_by("due_at").values_list("id", flat=True)[:20]
-    ):
-        if hold(key, only_due=True):
+    """A shipment that is due, held by this process for a while; None without one."""
+    due = Shipment.objects.due().order_by("due_at").values_list("id", "status")
+    for key, status in due[:20]:
+        is_sent = status == ShipmentStatus.SENT
+        seconds = HOLD_TO_ASK_S if is_sent else HOLD_TO_SEND_S
+        rows = Shipment.objects.due().filter(id=key, status=status)
+        if rows.update(due_at=Now() + dt.timedelta(seconds=seconds)):
             return _work(key)
     return None
-
-
-def hold(shipment_id: uuid.UUID, *, only_due: bool = False) -> bool:
-    """Keep others away for HOLD_S seconds more."""
-    rows = Shipment.objects.due() if only_due else Shipment.objects.open()
-    held = rows.filter(id=shipment_id)
-    return bool(held.update(due_at=Now() + dt.timedelta(seconds=HOLD_S)))
 
 
 def _work(shipment_id: uuid.UUID) -> Work:

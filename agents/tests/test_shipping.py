@@ -343,16 +343,20 @@ class TestControl:
 
 class TestTrouble:
     def test_a_service_that_is_away_is_tried_again(
-        self, create, shipper, running_model, at_once
+        self, create, model, settings, step_by_step
     ):
         batch = create("x")
-        running_model.stop()
-        shipper.look()
-        assert Shipment.objects.get().status == ShipmentStatus.PREPARED
-        assert Shipment.objects.get().failures > 0
-        running_model.start()
-        Shipment.objects.update(failures=0, due_at=clock.now())
-        assert finish(batch, shipper).succeeded_count == 1
+        with MessagesServer() as server:
+            settings.ANTHROPIC_BASE_URL = server.base_url
+            shipper = Shipper()
+            server.stop()
+            shipper.look()
+            shipment = Shipment.objects.get()
+            assert (shipment.status, shipment.failures) == (ShipmentStatus.PREPARED, 1)
+            server.start()
+            Shipment.objects.update(due_at=clock.now())
+            assert finish(batch, shipper).succeeded_count == 1
+            shipper.close()
 
     def test_a_refused_key_pauses_and_fails_nothing(
         self, create, tier, settings, owner
