@@ -57,8 +57,8 @@ def feed():
 def work(count=100, text="Done."):
     """Claim what is due and end it well; returns how many."""
     taken = claims.claim_executions(owner="w", limit=count)
-    for claim in taken:
-        attempts.succeed(claim, Outcome(text=text, provider="anthropic"))
+    outcome = Outcome(text=text, provider="anthropic")
+    attempts.succeed([(claim, outcome) for claim in taken])
     return len(taken)
 
 

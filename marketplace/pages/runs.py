@@ -65,6 +65,7 @@ def _context(execution: Execution, *, by: Principal) -> dict[str, Any]:
         "waits_for": run_facts.waits_for(execution),
         "spent": run_facts.spent(execution),
         "provider": run_facts.provider(execution),
+        "price_note": run_facts.price_note(execution),
         "announcement": run_facts.announcement(execution),
         "place": agent_selectors.queue_place(execution),
         "statuses": ExecutionStatus.values,

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from accounts.tests.factories import MembershipFactory
 from agents.choices import BatchStatus, ItemState, PauseReason
-from agents.models import Agent, Batch, BatchItem
+from agents.models import Agent, Batch, BatchItem, ModelPrice
 from agents.selectors import BatchProgress
 from agents.tests.factories import AgentFactory, BatchFactory, ExecutionFactory
 from aiagents.common import clock, ids
@@ -285,6 +285,20 @@ class TestDetail:
             len(reader.get(f"/dashboard/runs?batch={ids.new_id()}").context["runs"])
             == 0
         )
+
+
+def test_a_run_at_half_the_price_says_so(reader, half_done):
+    half_done.mode = "provider_batch"
+    half_done.save()
+    price = ModelPrice.objects.create(
+        model_id="m", valid_from=clock.now(), input_usd=2, output_usd=10,
+        cache_read_usd=0, cache_write_usd=0,
+    )  # fmt: skip
+    run = half_done.executions.filter(status="succeeded").get()
+    run.price = price
+    run.save()
+    page = reader.get(reverse("marketplace:execution_detail", args=[run.id]))
+    assert "half of it" in text_of(page)
 
 
 class TestActions:
