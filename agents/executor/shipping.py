@@ -16,6 +16,7 @@ from django.conf import settings
 from agents.choices import ErrorCode, ExecutionStatus, ShipmentStatus
 from agents.executor.executor import configured_provider, provider_settings
 from agents.executor.plans import Plans
+from agents.executor.store import AWAY
 from agents.runtime import EnhancedAgent, ProviderError
 from agents.runtime.errors import refused_for_good
 from agents.runtime.output import check_stop_reason
@@ -33,7 +34,8 @@ from agents.runtime.providers.batches import (
 from agents.runtime.providers.failures import KeyRefused
 from agents.services import shipments
 from agents.services.attempts import Outcome
-from agents.services.shipments import RowEnd, Work
+from agents.services.shipment_rows import RowEnd
+from agents.services.shipments import Work
 from aiagents.common import clock, ids
 
 #: Results that are committed in one transaction.
@@ -56,7 +58,7 @@ class Shipper:
 
     def look(self) -> int:
         """Prepare what waits and take every due shipment one step on; returns how many."""
-        prepared = shipments.prepare_shipments(now=clock.now())
+        prepared = sum(self._prepare(key) for key in shipments.batches_to_prepare())
         steps = 0
         while steps < LOOKS and (work := shipments.take_due()):
             self._step(work)
@@ -66,6 +68,15 @@ class Shipper:
     def close(self) -> None:
         """Close the connections."""
         self._service.close()
+
+    def _prepare(self, batch_id: uuid.UUID) -> int:
+        try:
+            return shipments.prepare_shipment(batch_id, now=clock.now())
+        except AWAY:
+            raise
+        except Exception:  # one broken batch must not keep the others waiting
+            log.exception("batch_broke", action="batch_broke", batch=str(batch_id))
+            return 0
 
     def _step(self, work: Work) -> None:
         if work.status == ShipmentStatus.PREPARED:

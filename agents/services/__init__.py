@@ -23,7 +23,7 @@ from agents.services.executions import (
     retry_execution,
     start_execution,
 )
-from agents.services.feeding import FeedReport, feed_batches
+from agents.services.feeding import FeedReport, batches_to_feed, feed_batch
 from agents.services.figures import refresh_figures
 from agents.services.profiles import add_price, change_profile
 from agents.services.shipments import has_provider_work
@@ -38,13 +38,14 @@ __all__ = [
     "SweepReport",
     "Upload",
     "add_price",
+    "batches_to_feed",
     "cancel_batch",
     "cancel_execution",
     "change_batch",
     "change_profile",
     "create_batch",
     "export_catalogue",
-    "feed_batches",
+    "feed_batch",
     "has_provider_work",
     "load_catalogue",
     "pause_batch",

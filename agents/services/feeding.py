@@ -60,10 +60,10 @@ class Permit:
     decision: uuid.UUID
 
 
-def feed_batches(*, now: dt.datetime) -> FeedReport:
-    """Look once after every batch that is not over."""
-    keys = Batch.objects.unfinished().order_by("id").values_list("id", flat=True)
-    return sum((_advance(key, now=now) for key in list(keys)), FeedReport())
+def batches_to_feed() -> list[uuid.UUID]:
+    """Batches that are not over, each for a `feed_batch` of its own."""
+    rows = Batch.objects.unfinished().order_by("id")
+    return list(rows.values_list("id", flat=True))
 
 
 def lock_batch(batch_id: uuid.UUID) -> Batch | None:
@@ -127,7 +127,8 @@ def mark_started(
 
 
 @transaction.atomic
-def _advance(batch_id: uuid.UUID, *, now: dt.datetime) -> FeedReport:
+def feed_batch(batch_id: uuid.UUID, *, now: dt.datetime) -> FeedReport:
+    """Look once after a batch: count what ended, start or stop rows, end it with the last."""
     batch = lock_batch(batch_id)
     if batch is None:
         return FeedReport()

@@ -10,39 +10,40 @@ import datetime as dt
 import random
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from agents.choices import (
     SHIPMENT_TRANSITIONS,
-    TRANSITIONS,
     BatchMode,
     BatchStatus,
-    ErrorCause,
     ErrorCode,
     ExecutionStatus,
-    ItemState,
     PauseReason,
     ShipmentStatus,
 )
 from agents.events import ExecutionQueued, ExecutionStarted
 from agents.models import Batch, BatchItem, Execution, Shipment
-from agents.querysets import ExecutionQuerySet
 from agents.runtime import ProviderError
 from agents.runtime.retry import decide_retry
-from agents.services import batches, endings
-from agents.services.attempts import Outcome
+from agents.services import batches
 from agents.services.feeding import (
     Permit,
     fields_of,
     lock_batch,
     mark_started,
     obtain_permit,
+)
+from agents.services.shipment_rows import (
+    RowEnd,
+    fail_for_good,
+    settle,
+    waiting_rows,
 )
 from aiagents.common import json as strict_json
 from aiagents.common.rows import insert_all
@@ -76,17 +77,6 @@ class Work:
     is_cancel_sent: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowEnd:
-    """What came of one row."""
-
-    execution_id: uuid.UUID
-    #: succeeded; failed with an error; cancelled; timed_out when the provider ran out of time.
-    status: ExecutionStatus
-    outcome: Outcome = field(default_factory=Outcome)
-    error: ProviderError | None = None
-
-
 def has_provider_work() -> bool:
     """Whether any batch wants the provider's service, or has rows there."""
     by_provider = Batch.objects.unfinished().filter(mode=BatchMode.PROVIDER_BATCH)
@@ -94,17 +84,17 @@ def has_provider_work() -> bool:
 
 
 # --- Preparing ----------------------------------------------------------------------------
-def prepare_shipments(*, now: dt.datetime) -> int:
-    """Put rows that wait for the provider into shipments; returns how many rows."""
+def batches_to_prepare() -> list[uuid.UUID]:
+    """Batches whose rows may wait for the provider."""
     wanted = Batch.objects.filter(
         mode=BatchMode.PROVIDER_BATCH, status=BatchStatus.RUNNING
     )
-    keys = list(wanted.order_by("id").values_list("id", flat=True))
-    return sum(_prepare(key, now=now) for key in keys)
+    return list(wanted.order_by("id").values_list("id", flat=True))
 
 
 @transaction.atomic
-def _prepare(batch_id: uuid.UUID, *, now: dt.datetime) -> int:
+def prepare_shipment(batch_id: uuid.UUID, *, now: dt.datetime) -> int:
+    """Put rows that wait for the provider into a shipment; returns how many."""
     batch = lock_batch(batch_id)
     if batch is None or batch.status != BatchStatus.RUNNING:
         return 0
@@ -222,9 +212,10 @@ def mark_sent(shipment_id: uuid.UUID, *, provider_id: str, key_digest: str) -> b
         due_at=Now() + dt.timedelta(seconds=settings.BATCH_POLL_S),
     )
     if moved:
-        rows = list(_waiting(shipment_id))
+        # Locked, so that a row that somebody cancels now is told in the right order.
+        rows = list(waiting_rows(shipment_id).select_for_update(of=("self",)))
         Execution.objects.filter(id__in=[row.id for row in rows]).update(
-            attempt=F("attempt") + 1, started_at=Now(), wait_reason=WAITS_FOR
+            attempt=F("attempt") + 1, started_at=Coalesce("started_at", Now())
         )
         record_events(
             [ExecutionStarted(**_told(row, attempt=row.attempt + 1)) for row in rows]
@@ -269,8 +260,8 @@ def record_send_failure(
     if decision.retry:
         postpone(shipment_id, seconds=decision.delay_s)
         return
-    for row in _waiting(shipment_id):
-        _end(row, to=ExecutionStatus.FAILED, changes=_error(error))
+    for row in waiting_rows(shipment_id):
+        fail_for_good(row, error)
     _close(shipment_id)
 
 
@@ -283,9 +274,9 @@ def store_results(
     # The lock keeps a second process, whose hold began too early, from counting twice.
     Shipment.objects.select_for_update().get(id=shipment_id)
     keys = [end.execution_id for end in ends]
-    waiting = {row.id: row for row in _waiting(shipment_id).filter(id__in=keys)}
+    waiting = {row.id: row for row in waiting_rows(shipment_id).filter(id__in=keys)}
     known = [end for end in ends if end.execution_id in waiting]
-    return sum(_settle(waiting[end.execution_id], end, rng=rng) for end in known)
+    return sum(settle(waiting[end.execution_id], end, rng=rng) for end in known)
 
 
 @transaction.atomic
@@ -296,67 +287,10 @@ def close(shipment_id: uuid.UUID, *, rng: random.Random) -> None:
         code=ErrorCode.LLM_ERROR,
         retryable=True,
     )
-    for row in _waiting(shipment_id):
+    for row in waiting_rows(shipment_id):
         end = RowEnd(execution_id=row.id, status=ExecutionStatus.FAILED, error=error)
-        _settle(row, end, rng=rng)
+        settle(row, end, rng=rng)
     _close(shipment_id)
-
-
-def _settle(row: Execution, end: RowEnd, *, rng: random.Random) -> bool:
-    match end.status:
-        case ExecutionStatus.FAILED:
-            assert end.error is not None  # noqa: S101 - a failed row has one
-            return _fail(row, end.error, end.outcome, rng=rng)
-        case ExecutionStatus.TIMED_OUT:
-            changes = {
-                "error_code": ErrorCode.DEADLINE_EXCEEDED,
-                "error_message": "The model's batch service did not come to this row in time.",
-            }
-        case _:
-            changes = {}
-    return _end(row, to=end.status, changes=_stored(end.outcome) | changes)
-
-
-def _fail(
-    row: Execution, error: ProviderError, outcome: Outcome, *, rng: random.Random
-) -> bool:
-    decision = decide_retry(
-        error, failures=row.failures, max_failures=settings.MAX_FAILURES, rng=rng
-    )
-    failures: dict[str, Any] = {"failures": decision.failures}
-    if not decision.retry:
-        changes = _stored(outcome) | _error(error) | failures
-        return _end(row, to=ExecutionStatus.FAILED, changes=changes)
-    Execution.objects.filter(id=row.id, status=ExecutionStatus.WAITING).update(
-        available_at=Now() + dt.timedelta(seconds=decision.delay_s), **failures
-    )
-    return bool(
-        BatchItem.objects.filter(execution=row, state=ItemState.STARTED).update(
-            state=ItemState.PENDING, shipment=None
-        )
-    )
-
-
-def _end(row: Execution, *, to: ExecutionStatus, changes: Mapping[str, Any]) -> bool:
-    moved = try_move(
-        Execution.objects.filter(
-            id=row.id, status=ExecutionStatus.WAITING, attempt=row.attempt
-        ),
-        transitions=TRANSITIONS,
-        to=to,
-        finished_at=Now(),
-        **changes,
-    )
-    if moved:
-        endings.record_end(row.id, closes_stream=True)
-    return bool(moved)
-
-
-def _waiting(shipment_id: uuid.UUID) -> ExecutionQuerySet:
-    rows = Execution.objects.filter(
-        batch_item__shipment_id=shipment_id, status=ExecutionStatus.WAITING
-    )
-    return rows.select_related("agent", "version", "batch").order_by("id")
 
 
 def _close(shipment_id: uuid.UUID) -> bool:
@@ -367,32 +301,3 @@ def _close(shipment_id: uuid.UUID) -> bool:
         closed_at=Now(),
     )
     return bool(moved)
-
-
-def _error(error: ProviderError) -> dict[str, Any]:
-    if not error.retryable:
-        return {"error_code": error.code, "error_message": error.message[:500]}
-    cause = ErrorCause(error.cause)
-    return {
-        "error_code": ErrorCode.ATTEMPTS_EXHAUSTED,
-        "error_cause": cause,
-        "error_message": f"Every allowed attempt failed; the last time {cause.label}.",
-    }
-
-
-def _stored(outcome: Outcome) -> dict[str, Any]:
-    usage = outcome.usage
-    return {
-        "output": outcome.text,
-        "output_json": outcome.structured,
-        "stop_reason": outcome.stop_reason[:40],
-        "provider": outcome.provider,
-        "model": outcome.model[:80],
-        "prompt_digest": outcome.prompt_digest,
-        "price_id": outcome.price_id,
-        "input_tokens": F("input_tokens") + usage.input_tokens,
-        "output_tokens": F("output_tokens") + usage.output_tokens,
-        "cache_read_tokens": F("cache_read_tokens") + usage.cache_read_tokens,
-        "cache_write_tokens": F("cache_write_tokens") + usage.cache_write_tokens,
-        "cost_usd": F("cost_usd") + outcome.cost_usd,
-    }

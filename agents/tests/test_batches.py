@@ -51,7 +51,10 @@ def create(owner, agent):
 
 
 def feed():
-    return services.feed_batches(now=clock.now())
+    reports = (
+        services.feed_batch(key, now=clock.now()) for key in services.batches_to_feed()
+    )
+    return sum(reports, services.FeedReport())
 
 
 def work(count=100, text="Done."):

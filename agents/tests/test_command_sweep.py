@@ -40,3 +40,17 @@ def test_a_failed_round_is_followed_by_the_next(error):
         raise error
 
     sweep.guarded(fail)
+
+
+def test_a_broken_batch_does_not_keep_others_waiting(batch, monkeypatch):
+    broken = BatchFactory()
+    feed = sweep.services.feed_batch
+
+    def feed_one(key, *, now):
+        assert key != broken.id, "broken"
+        return feed(key, now=now)
+
+    monkeypatch.setattr(sweep.services, "feed_batch", feed_one)
+    call_command("sweep", "--once")
+    assert Execution.objects.filter(batch=batch).count() == 3
+    assert not Execution.objects.filter(batch=broken).exists()

@@ -106,7 +106,8 @@ def at_once(monkeypatch):
 
 
 def feed():
-    services.feed_batches(now=clock.now())
+    for key in services.batches_to_feed():
+        services.feed_batch(key, now=clock.now())
 
 
 def finish(batch, shipper, looks=10):
@@ -320,7 +321,7 @@ class TestControl:
         self, create, shipper, model, owner, settings
     ):
         batch = create("x")
-        shipments.prepare_shipments(now=clock.now())
+        shipments.prepare_shipment(batch.id, now=clock.now())
         services.cancel_batch(batch_id=str(batch.id), by=owner.principal)
         finish(batch, shipper)
         assert (batch.status, batch.cancelled_count) == (B.CANCELLED, 1)
@@ -411,8 +412,8 @@ class TestTrouble:
         assert "demo model" in batch.pause_detail
 
     def test_a_shipment_is_held_by_one_process(self, create, shipper):
-        create("x")
-        shipments.prepare_shipments(now=clock.now())
+        batch = create("x")
+        shipments.prepare_shipment(batch.id, now=clock.now())
         assert shipments.take_due()
         assert shipments.take_due() is None
 

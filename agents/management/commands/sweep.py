@@ -2,7 +2,9 @@
 
 import signal
 import threading
+import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -82,11 +84,16 @@ def _sweep() -> None:
 
 
 def _feed() -> None:
-    report = services.feed_batches(now=clock.now())
+    for batch_id in services.batches_to_feed():
+        # Each for itself: one broken batch must not keep the others waiting.
+        guarded(partial(_feed_one, batch_id))
+
+
+def _feed_one(batch_id: uuid.UUID) -> None:
+    report = services.feed_batch(batch_id, now=clock.now())
     if not report.is_empty:
-        log.info(
-            "fed", action="fed", **{f: getattr(report, f) for f in report.__slots__}
-        )
+        figures = {name: getattr(report, name) for name in report.__slots__}
+        log.info("fed", action="fed", batch=str(batch_id), **figures)
 
 
 class Shipping:
