@@ -67,10 +67,20 @@ def load_principal(
     return _principal(user_id, rows, token_id=token_id, expires_at=expires_at)
 
 
+def signing_keys() -> tuple[tokens.SigningKey, ...]:
+    """The keys of access tokens; the first signs, all verify.
+
+    JWT_SIGNING_KEYS when set, else SECRET_KEY and its fallbacks.
+    """
+    if settings.JWT_SIGNING_KEYS:
+        return tokens.named_keys(settings.JWT_SIGNING_KEYS)
+    known = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return tokens.derived_keys(known)
+
+
 def get_token_principal(text: str, *, now: dt.datetime) -> Principal:
     """Who holds this access token. Raises Unauthenticated for a bad or ended one."""
-    key = tokens.signing_key(settings.SECRET_KEY)
-    token = tokens.read(text, key=key, now=now)
+    token = tokens.read(text, keys=signing_keys(), now=now)
     principal = load_principal(
         token.user_id, token_id=token.jti, now=now, expires_at=token.expires_at
     )

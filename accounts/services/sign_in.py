@@ -11,7 +11,7 @@ from accounts import tokens
 from accounts.events import UserLoggedIn
 from accounts.models import RefreshToken, RevokedToken, User
 from accounts.permissions import check_is_person
-from accounts.selectors import SIGN_IN_AGAIN, find_user_by_name
+from accounts.selectors import SIGN_IN_AGAIN, find_user_by_name, signing_keys
 from accounts.services import guard
 from accounts.services.passwords import matches
 from accounts.services.registration import ensure_personal_team
@@ -123,7 +123,7 @@ def _issue(user: User, *, family: uuid.UUID, now: dt.datetime) -> TokenPair:
         expires_at=now + dt.timedelta(seconds=settings.ACCESS_TOKEN_S),
     )
     return TokenPair(
-        access=tokens.write(access, key=tokens.signing_key(settings.SECRET_KEY)),
+        access=tokens.write(access, key=signing_keys()[0]),
         refresh=refresh,
         expires_in_s=settings.ACCESS_TOKEN_S,
     )

@@ -17,6 +17,8 @@ CATALOGUE_DIR = BASE_DIR / "fixtures" / "catalogue"
 
 # --- Core -----------------------------------------------------------------------------
 SECRET_KEY = config.text("SECRET_KEY")
+#: Keys of before: they verify what they signed and sign nothing new.
+SECRET_KEY_FALLBACKS = list(config.words("SECRET_KEY_FALLBACKS"))
 DEBUG = config.boolean("DEBUG", default=False)
 ALLOWED_HOSTS = list(config.words("ALLOWED_HOSTS"))
 ROOT_URLCONF = "aiagents.urls"
@@ -246,6 +248,8 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "marketplace.pages.errors.csrf_failure"
+#: Pairs of name and secret; the first signs access tokens, all verify. Empty: SECRET_KEY.
+JWT_SIGNING_KEYS = config.named_secrets("JWT_SIGNING_KEYS", least_chars=32)
 ACCESS_TOKEN_S = 3600
 REFRESH_TOKEN_S = 14 * 24 * 3600
 RATE_LIMIT_REQUESTS = config.integer("RATE_LIMIT_REQUESTS", 100, least=1)
