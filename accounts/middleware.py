@@ -1,14 +1,20 @@
 """Puts the principal of a signed-in session on the request, and the limit on the answer."""
 
+import datetime as dt
+import uuid
 from collections.abc import Callable
 from functools import cached_property
 
 from django.http import HttpRequest, HttpResponse
 
-from accounts import selectors
+from accounts import selectors, services
+from accounts.models import BrowserSession
+from accounts.services.sessions import NOTE_EVERY
 from aiagents.common import clock
+from aiagents.common.ids import parse_id
 from aiagents.common.principals import Principal
 
+NOTE_EVERY_S = NOTE_EVERY.total_seconds()
 #: WSGI's and ASGI's request, and ours made of each.
 _kinds: dict[type[HttpRequest], type[HttpRequest]] = {}
 
@@ -22,7 +28,19 @@ class WithPrincipal:
         user = getattr(self, "user", None)
         if user is None or not user.is_authenticated:
             return None
-        return selectors.load_principal(user.pk, now=clock.now())
+        now = clock.now()
+        session_id = self._browser(now)
+        return selectors.load_principal(user.pk, session_id=session_id, now=now)
+
+    def _browser(self, now: dt.datetime) -> uuid.UUID | None:
+        """The signed-in browser; now and then its use is noted."""
+        session = getattr(self, "session", {})
+        session_id = parse_id(session.get(BrowserSession.ID_FIELD))
+        seen_at = session.get(BrowserSession.SEEN_FIELD, 0)
+        if session_id and now.timestamp() - seen_at > NOTE_EVERY_S:
+            session[BrowserSession.SEEN_FIELD] = int(now.timestamp())
+            services.note_session_use(session_id=session_id, now=now)
+        return session_id
 
 
 class PrincipalMiddleware:

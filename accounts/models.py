@@ -132,6 +132,27 @@ class RefreshToken(UUIDModel):
         return f"refresh token of {self.user_id}"
 
 
+class BrowserSession(UUIDModel):
+    """A browser that is signed in; Django's own row of the key holds what the session holds."""
+
+    #: Where a session's own data says which row this is, and when its use was last noted.
+    ID_FIELD: ClassVar[str] = "browser_session"
+    SEEN_FIELD: ClassVar[str] = "browser_session_seen_at"
+
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="browser_sessions"
+    )
+    session_key = models.CharField(max_length=40, unique=True)
+    created_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    address = models.CharField(max_length=64, blank=True)
+    #: What the browser calls itself.
+    agent = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return f"session of {self.user_id}"
+
+
 class IdempotencyRecord(UUIDModel):
     """The answer to a creating request, so that its repetition gets the same one."""
 

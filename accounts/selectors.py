@@ -21,6 +21,7 @@ from accounts.choices import Role, TeamKind
 from accounts.models import (
     USERNAME_PATTERN,
     ApiKey,
+    BrowserSession,
     Membership,
     RefreshToken,
     RevokedToken,
@@ -51,20 +52,24 @@ def load_principal(
     user_id: uuid.UUID,
     *,
     token_id: str = "",
+    session_id: uuid.UUID | None = None,
     now: dt.datetime,
     expires_at: dt.datetime | None = None,
 ) -> Principal | None:
-    """The active person with that id; None when disabled, unknown or the token was ended.
+    """The active person with that id; None when disabled, unknown or the credential was ended.
 
     `token_id` is the `jti` of the access token, `expires_at` its end, after which there is
-    nobody any more. One query.
+    nobody any more; `session_id` is a signed-in browser. One query.
     """
     if expires_at is not None and expires_at <= now:
         return None
-    rows = _members(user_id, token_id)
+    rows = _members(user_id, token_id=token_id, session_id=session_id)
     if not rows or rows[0].is_ended:
         return None
-    return _principal(user_id, rows, token_id=token_id, expires_at=expires_at)
+    person = _principal(user_id, rows)
+    return replace(
+        person, token_id=token_id, session_id=session_id, expires_at=expires_at
+    )
 
 
 def signing_keys() -> tuple[tokens.SigningKey, ...]:
@@ -116,6 +121,7 @@ def find_current(principal: Principal, *, now: dt.datetime) -> Principal | None:
     current = load_principal(
         principal.user_id,
         token_id=principal.token_id,
+        session_id=principal.session_id,
         now=now,
         expires_at=principal.expires_at,
     )
@@ -130,6 +136,18 @@ def find_user_by_name(name: str) -> User | None:
         return None
     users = User.objects.alias(lower_name=Lower("username"))
     return users.filter(lower_name=name.lower()).first()
+
+
+def list_browser_sessions(by: Principal) -> QuerySet[BrowserSession]:
+    """The browsers that `by` is signed in with, the last used first."""
+    rows = BrowserSession.objects.filter(user_id=by.user_id)
+    return rows.order_by("-seen_at", "-id")
+
+
+def list_token_chains(by: Principal, *, now: dt.datetime) -> QuerySet[RefreshToken]:
+    """The programs that `by` is signed in with: the unspent link of each chain."""
+    links = RefreshToken.objects.filter(user_id=by.user_id, expires_at__gt=now)
+    return links.filter(revoked_at=None, used_at=None).order_by("-created_at", "-id")
 
 
 def list_api_keys(principal: Principal) -> QuerySet[ApiKey]:
@@ -170,12 +188,12 @@ def me(principal: Principal) -> dict[str, Any]:
 
 def _key_principal(key: ApiKey) -> Principal | None:
     """The key's person, seeing the key's team only; None when no longer a member of it."""
-    rows = _members(key.user_id, "")
+    rows = _members(key.user_id)
     if key.team_id not in {row.team_id for row in rows}:
         return None
-    person = _principal(key.user_id, rows, token_id="", expires_at=key.expires_at)
     return replace(
-        person,
+        _principal(key.user_id, rows),
+        expires_at=key.expires_at,
         team_id=key.team_id,
         team_ids=(key.team_id,),
         is_staff=False,
@@ -197,43 +215,50 @@ class _Member:
     token_version: int
     #: Whether the access token, or the chain it came from, was ended early.
     is_ended: bool
+    #: Whether the browser that was asked for is signed in.
+    has_session: bool
 
 
 _memberships = Prepared(
-    lambda user_id, token_id, family: (
+    lambda user_id, token_id, family, session_id: (
         Membership.objects.filter(user_id=user_id, user__is_active=True)
         .annotate(
             is_ended=Exists(RevokedToken.objects.filter(jti=token_id))
             | Exists(
                 RefreshToken.objects.filter(family=family, revoked_at__isnull=False)
-            )
+            ),
+            has_session=Exists(BrowserSession.objects.filter(id=session_id)),
         )
         .order_by("created_at", "id")
         .values_list(
             *("team_id", "team__kind", "role", "user__username", "user__is_staff"),
-            *("user__is_superuser", "user__token_version", "is_ended"),
+            *("user__is_superuser", "user__token_version", "is_ended", "has_session"),
         )
     ),
     user_id=models.UUIDField(),
     token_id=models.CharField(),
     family=models.UUIDField(),
+    session_id=models.UUIDField(),
 )
 
 
-def _members(user_id: uuid.UUID, token_id: str) -> list[_Member]:
+def _members(
+    user_id: uuid.UUID, *, token_id: str = "", session_id: uuid.UUID | None = None
+) -> list[_Member]:
     rows = _memberships(
-        user_id=user_id, token_id=token_id, family=tokens.family_of(token_id)
+        user_id=user_id,
+        token_id=token_id,
+        family=tokens.family_of(token_id),
+        session_id=session_id,
     )
-    return [_Member(*row) for row in rows]
+    members = [_Member(*row) for row in rows]
+    if session_id is None or not members or members[0].has_session:
+        return members
+    # The browser was signed out.
+    return []
 
 
-def _principal(
-    user_id: uuid.UUID,
-    rows: Sequence[_Member],
-    *,
-    token_id: str,
-    expires_at: dt.datetime | None,
-) -> Principal:
+def _principal(user_id: uuid.UUID, rows: Sequence[_Member]) -> Principal:
     first = rows[0]
     own = [row.team_id for row in rows if row.kind == TeamKind.PERSONAL]
     return Principal(
@@ -243,15 +268,18 @@ def _principal(
         team_ids=tuple(row.team_id for row in rows),
         roles=_roles(rows),
         is_staff=first.is_staff,
-        token_id=token_id,
         token_version=first.token_version,
-        expires_at=expires_at,
     )
 
 
 def _roles(rows: Sequence[_Member]) -> frozenset[str]:
-    """The roles of all shared teams. Everybody runs their own team, which makes no roles."""
+    """The roles of all shared teams. Everybody runs their own team, which makes no roles.
+
+    Who administers a team may run every agent, and is no administrator of the platform.
+    """
     shared = {row.role for row in rows if row.kind != TeamKind.PERSONAL}
+    if Role.ADMIN in shared:
+        shared = (shared - {Role.ADMIN.value}) | {Role.AGENT_OPERATOR.value}
     is_admin = rows[0].is_staff or rows[0].is_superuser
     return frozenset(
         shared | {Role.USER.value} | ({Role.ADMIN.value} if is_admin else set())

@@ -7,10 +7,12 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models import F
 
+from accounts import dispatch
 from accounts.models import RefreshToken, User
 from accounts.permissions import check_can_manage_accounts, check_is_person
 from accounts.services import guard
 from accounts.services.passwords import matches, password_problems
+from accounts.services.sessions import end_all_sessions
 from aiagents.common.errors import Conflict, InvalidInput, NotFound, StaleTransition
 from aiagents.common.principals import Principal
 
@@ -66,6 +68,8 @@ def end_credentials(*, user_id: uuid.UUID, now: dt.datetime) -> None:
     User.objects.filter(id=user_id).update(token_version=F("token_version") + 1)
     live = RefreshToken.objects.filter(user_id=user_id, revoked_at=None)
     live.update(revoked_at=now)
+    end_all_sessions(user_id=user_id)
+    dispatch.announce_ended_credentials(user_id=user_id)
 
 
 @transaction.atomic

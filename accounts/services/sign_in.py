@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import transaction
 
-from accounts import tokens
+from accounts import dispatch, tokens
 from accounts.events import UserLoggedIn
 from accounts.models import RefreshToken, RevokedToken, User
 from accounts.permissions import check_is_person
@@ -88,6 +88,7 @@ def log_out(*, principal: Principal, refresh: str = "", now: dt.datetime) -> Non
         families = {tokens.family_of(principal.token_id), link.family if link else None}
         for family in filter(None, families):
             _end_chain(user_id=principal.user_id, family=family, now=now)
+        dispatch.announce_ended_credentials(user_id=principal.user_id)
 
 
 def _verified(*, username: str, password: str, address: str | None) -> User:
@@ -158,3 +159,4 @@ def _end_chain(*, user_id: uuid.UUID, family: uuid.UUID, now: dt.datetime) -> No
     User.objects.select_for_update().get(id=user_id)
     chain = RefreshToken.objects.filter(user_id=user_id, family=family, revoked_at=None)
     chain.update(revoked_at=now)
+    dispatch.announce_ended_credentials(user_id=user_id)
