@@ -9,7 +9,12 @@ from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 
 from accounts.choices import Role, TeamKind
-from accounts.querysets import ApiKeyQuerySet, IdempotencyQuerySet, TeamQuerySet
+from accounts.querysets import (
+    ApiKeyQuerySet,
+    IdempotencyQuerySet,
+    InvitationQuerySet,
+    TeamQuerySet,
+)
 from aiagents.common.models import UUIDModel
 
 USERNAME_PATTERN = r"^[A-Za-z0-9_.-]{3,50}\Z"
@@ -82,6 +87,39 @@ class Membership(UUIDModel):
 
     def __str__(self) -> str:
         return f"{self.user_id} in {self.team_id} as {self.role}"
+
+
+class Invitation(UUIDModel):
+    """An address that may join a team; the link is kept as a digest."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="invitations")
+    #: In lower case.
+    email = models.EmailField()
+    role = models.CharField(max_length=20, choices=Role, default=Role.USER)
+    digest = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="invitations_sent"
+    )
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(accepted_at=None) | models.Q(revoked_at=None),
+                name="invitation_used_or_withdrawn",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"invitation into {self.team_id} as {self.role}"
 
 
 class ApiKey(UUIDModel):

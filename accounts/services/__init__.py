@@ -1,6 +1,12 @@
 """Every write of accounts."""
 
 from accounts.services.idempotency import Answer, run_once
+from accounts.services.invitations import (
+    NewInvitation,
+    accept_invitation,
+    invite,
+    revoke_invitation,
+)
 from accounts.services.keys import NewKey, create_api_key, note_key_use, revoke_api_key
 from accounts.services.people import (
     change_password,
@@ -29,16 +35,24 @@ from accounts.services.sign_in import (
     sign_in,
 )
 from accounts.services.sockets import identify
-from accounts.services.teams import create_team, remove_member, set_membership
+from accounts.services.teams import (
+    change_role,
+    create_team,
+    remove_member,
+    set_membership,
+)
 from accounts.services.tickets import Ticket, issue_socket_ticket, redeem_socket_ticket
 
 __all__ = [
     "Answer",
+    "NewInvitation",
     "NewKey",
     "Ticket",
     "TokenPair",
+    "accept_invitation",
     "begin_session",
     "change_password",
+    "change_role",
     "create_api_key",
     "create_team",
     "disable_user",
@@ -50,6 +64,7 @@ __all__ = [
     "ensure_superuser",
     "forget_session",
     "identify",
+    "invite",
     "issue_socket_ticket",
     "log_in",
     "log_out",
@@ -61,6 +76,7 @@ __all__ = [
     "register_user",
     "remove_member",
     "revoke_api_key",
+    "revoke_invitation",
     "run_once",
     "set_membership",
     "sign_in",

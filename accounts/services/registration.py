@@ -4,8 +4,6 @@ import datetime as dt
 import re
 
 from django.contrib.auth.hashers import make_password
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from accounts.choices import Role, TeamKind
@@ -14,12 +12,12 @@ from accounts.events import UserRegistered
 from accounts.models import USERNAME_PATTERN, Membership, Team, User
 from accounts.selectors import find_user_by_name
 from accounts.services import guard
+from accounts.services.addresses import is_email
 from accounts.services.passwords import is_plain, password_problems
 from aiagents.common.errors import Conflict, InvalidInput
 from analytics.services import record_event
 
 USERNAME_RULE = "3 to 50 characters: letters A to Z, digits, '_', '.' and '-'."
-MAX_EMAIL_CHARS = 254
 
 
 def register_user(
@@ -106,15 +104,7 @@ def _check_new_account(*, username: str, password: str, email: str) -> None:
         errors["username"] = [USERNAME_RULE]
     if problems := password_problems(password):
         errors["password"] = problems
-    if email and not _is_email(email):
+    if email and not is_email(email):
         errors["email"] = ["Not a valid mail address."]
     if errors:
         raise InvalidInput(f"Not valid: {', '.join(errors)}.", errors=errors)
-
-
-def _is_email(text: str) -> bool:
-    try:
-        validate_email(text)
-    except ValidationError:
-        return False
-    return len(text) <= MAX_EMAIL_CHARS and is_plain(text)

@@ -313,7 +313,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "PREPROCESSING_HOOKS": ["aiagents.common.api.schema.only_canonical"],
-    "ENUM_NAME_OVERRIDES": {"StatusEnum": "agents.choices.ExecutionStatus"},
+    "ENUM_NAME_OVERRIDES": {
+        "StatusEnum": "agents.choices.ExecutionStatus",
+        "RoleEnum": "accounts.choices.Role",
+    },
 }
 
 # --- Admin: the petrol of the pages (static/css/tokens.css) -------------------------------

@@ -22,6 +22,8 @@ PROGRAM_PATHS = (
     "/workflows",
     "/workflow-",
     "/api-keys",
+    "/teams",
+    "/invitations",
     "/schedules",
     "/hooks/",
     "/analytics/",
