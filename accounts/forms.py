@@ -1,33 +1,53 @@
-"""The sign-in form of the admin, under the same guard as every other sign-in."""
+"""Forms of django-allauth, with our count of tries in front."""
 
 from typing import Any
 
-from django.conf import settings
+from allauth.account.forms import ResetPasswordForm
+from allauth.core import context
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from django.core.exceptions import ValidationError
-from unfold.forms import AuthenticationForm  # type: ignore[import-untyped] # it ships no types
 
 from accounts import services
-from aiagents.common import clock
 from aiagents.common.addresses import client_address
-from aiagents.common.errors import DomainError
+from aiagents.common.errors import RateLimited
 
 
-class GuardedSignInForm(AuthenticationForm):  # type: ignore[misc] # unfold ships no types
-    """Name and password of somebody who may see the admin."""
+class ForgottenForm(ResetPasswordForm):
+    """Asks for a letter; the answer is the same whether the address is known."""
 
-    def clean(self) -> dict[str, Any]:
-        """The person is signed in by our service, which counts failures and records it."""
-        given: dict[str, Any] = self.cleaned_data
+    def clean_email(self) -> str:
+        """Count letters per sender and per address."""
         try:
-            user = services.sign_in(
-                username=given.get("username", ""),
-                password=given.get("password", ""),
-                address=client_address(self.request.META),
-                now=clock.now(),
+            services.count_letter(
+                email=self.cleaned_data["email"],
+                address=client_address(context.request.META),
             )
-        except DomainError as error:
+        except RateLimited as error:
             raise ValidationError(error.message) from error
-        self.confirm_login_allowed(user)
-        user.backend = settings.AUTHENTICATION_BACKENDS[0]
-        self.user_cache = user
-        return given
+        email: str = super().clean_email()
+        return email
+
+
+class CodeForm(AuthenticateForm):
+    """The second step of sign-in."""
+
+    def clean_code(self) -> str:
+        """Count wrong codes per account."""
+        return _counted(self, super().clean_code)
+
+
+class CodeAgainForm(ReauthenticateForm):
+    """A code before something important."""
+
+    def clean_code(self) -> str:
+        """Count wrong codes per account."""
+        return _counted(self, super().clean_code)
+
+
+def _counted(form: Any, clean: Any) -> str:
+    try:
+        with services.counting_codes(user_id=form.user.pk):
+            code: str = clean()
+    except RateLimited as error:
+        raise ValidationError(error.message) from error
+    return code

@@ -16,9 +16,9 @@ from aiagents.common.ids import parse_id
 PLAIN = "_password"
 
 
-def give_team(sender: Any, user: User, **_: Any) -> None:
-    """Somebody whom `createsuperuser` made has no team before the first sign-in."""
-    services.ensure_personal_team(user=user, now=clock.now())
+def record_sign_in(sender: Any, user: User, **_: Any) -> None:
+    """A browser is signed in, after all steps; who has no team yet gets one."""
+    services.record_sign_in(user=user, now=clock.now())
 
 
 def begin_session(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
@@ -56,7 +56,7 @@ def end_credentials(
 
 def connect() -> None:
     """Called once, when the app is ready."""
-    user_logged_in.connect(give_team, dispatch_uid="accounts.give_team")
+    user_logged_in.connect(record_sign_in, dispatch_uid="accounts.record_sign_in")
     user_logged_in.connect(begin_session, dispatch_uid="accounts.begin_session")
     user_logged_out.connect(forget_session, dispatch_uid="accounts.forget_session")
     post_save.connect(

@@ -42,6 +42,13 @@ class LoginInput(InputSerializer):
 
     username = serializers.CharField(max_length=256, trim_whitespace=False)
     password = serializers.CharField(max_length=256, trim_whitespace=False)
+    code = serializers.CharField(
+        max_length=20,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Where the person has a second factor: the app's code, or a recovery code.",
+    )
 
 
 class TokenOutput(serializers.Serializer[Any]):

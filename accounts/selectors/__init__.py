@@ -1,7 +1,9 @@
 """Every read of accounts."""
 
+from accounts.selectors.export import own_records
 from accounts.selectors.own import (
     get_api_key,
+    has_password,
     list_api_keys,
     list_browser_sessions,
     list_token_chains,
@@ -35,6 +37,7 @@ __all__ = [
     "get_key_holder",
     "get_team",
     "get_token_principal",
+    "has_password",
     "list_api_keys",
     "list_browser_sessions",
     "list_members",
@@ -43,5 +46,6 @@ __all__ = [
     "list_token_chains",
     "load_principal",
     "me",
+    "own_records",
     "signing_keys",
 ]

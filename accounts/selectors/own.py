@@ -38,6 +38,11 @@ def get_api_key(key_id: object, *, by: Principal) -> ApiKey:
     return key
 
 
+def has_password(by: Principal) -> bool:
+    """Whether `by` can sign in by password here; not who came from another site only."""
+    return User.objects.get(id=by.user_id).has_usable_password()
+
+
 def me(principal: Principal) -> dict[str, Any]:
     """What a principal may know about itself.
 

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import re
+import secrets
+from collections.abc import Callable
 
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
@@ -17,6 +19,7 @@ from accounts.services.passwords import is_plain, password_problems
 from aiagents.common.errors import Conflict, InvalidInput
 from analytics.services import record_event
 
+MIN_NAME_CHARS, MAX_WANTED_CHARS = 3, 40
 USERNAME_RULE = "3 to 50 characters: letters A to Z, digits, '_', '.' and '-'."
 
 
@@ -45,6 +48,24 @@ def register_user(
         if find_user_by_name(username):
             raise UsernameTaken from error
         raise
+
+
+@transaction.atomic
+def register_from_other_site(
+    *, user: User, wanted_name: str, save: Callable[[], object], now: dt.datetime
+) -> User:
+    """An account without a password for somebody whom another site vouches for.
+
+    `save` stores `user` with what links it to that site. The name is `wanted_name` as far as it
+    is free and made of our characters.
+    """
+    user.username = _free_name(wanted_name)
+    user.set_unusable_password()
+    user.date_joined = now
+    save()
+    team = _create_personal_team(user, now=now)
+    record_event(UserRegistered(aggregate_id=user.id, team_id=team.id, user_id=user.id))
+    return user
 
 
 def ensure_superuser(
@@ -96,6 +117,15 @@ def _create_personal_team(user: User, *, now: dt.datetime) -> Team:
     )
     Membership.objects.create(team=team, user=user, role=Role.ADMIN, created_at=now)
     return team
+
+
+def _free_name(wanted: str) -> str:
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "", wanted.partition("@")[0])[:MAX_WANTED_CHARS]
+    name = plain if len(plain) >= MIN_NAME_CHARS else "person"
+    if not find_user_by_name(name) and name != "person":
+        return name
+    # Sixteen million per name: who tries them all is somebody else's limit.
+    return f"{name}-{secrets.token_hex(3)}"
 
 
 def _check_new_account(*, username: str, password: str, email: str) -> None:

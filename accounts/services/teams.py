@@ -87,7 +87,7 @@ def change_role(
     if membership.role == role:
         return membership
     if membership.role == Role.ADMIN:
-        _check_not_last(membership)
+        check_not_last(membership)
     membership.role = role
     membership.save(update_fields=["role"])
     end_credentials(user_id=member, now=now)
@@ -111,7 +111,7 @@ def remove_member(
     check_shared(team)
     membership = _locked_member(team, member)
     if not can_manage_accounts(by):
-        _check_not_last(membership)
+        check_not_last(membership)
     membership.delete()
     end_credentials(user_id=member, now=now)
 
@@ -141,8 +141,8 @@ def _locked_member(team_id: uuid.UUID, user_id: uuid.UUID) -> Membership:
     return found
 
 
-def _check_not_last(membership: Membership) -> None:
-    """An administrator may go when another stays, or nobody."""
+def check_not_last(membership: Membership) -> None:
+    """Raises LastAdministrator when others stay without an administrator."""
     if membership.role != Role.ADMIN:
         return
     others = Membership.objects.filter(team_id=membership.team_id).exclude(

@@ -24,6 +24,7 @@ from agents.selectors.executions import (
     queue_figures,
     queue_place,
 )
+from agents.selectors.export import iterate_own_runs, own_feedback
 from agents.selectors.figures import Figures, figures_of
 from agents.selectors.progress import follow_progress, replay_progress
 from agents.selectors.running import (
@@ -52,12 +53,14 @@ __all__ = [
     "get_execution",
     "get_listed_agent",
     "get_runnable",
+    "iterate_own_runs",
     "iterate_search_documents",
     "list_agents",
     "list_categories",
     "list_executions",
     "lists_filtered",
     "ordered_slugs",
+    "own_feedback",
     "prompt_blocks",
     "queue_figures",
     "queue_place",

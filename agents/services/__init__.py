@@ -7,6 +7,7 @@ from agents.services.catalogue import (
     load_catalogue,
 )
 from agents.services.curation import resume_agent, suspend_agent
+from agents.services.erasure import erase_runs
 from agents.services.executions import (
     Request,
     cancel_execution,
@@ -26,6 +27,7 @@ __all__ = [
     "add_price",
     "cancel_execution",
     "change_profile",
+    "erase_runs",
     "export_catalogue",
     "load_catalogue",
     "record_feedback",

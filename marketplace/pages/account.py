@@ -37,7 +37,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     labels = dict(Role.choices)
     roles = sorted(labels.get(role, role) for role in by.roles)
     context = {"me": account_selectors.me(by), "roles": roles}
-    return render(request, "account.html", context)
+    return render(request, "account/profile.html", context)
 
 
 @require_POST
@@ -109,7 +109,7 @@ def _keys_page(
         "loose_errors": forms.loose_errors(fields, errors or {}),
         "has_errors": bool(errors),
     }
-    return render(request, "api_keys.html", context, status=status)
+    return render(request, "account/api_keys.html", context, status=status)
 
 
 def _key_fields(request: HttpRequest, *, is_new: bool) -> list[FormField]:
