@@ -62,6 +62,23 @@ class AccountAdapter(DefaultAccountAdapter):
         }
         mail.send(self.render_mail(template_prefix, email, values | context))
 
+    def send_password_reset_mail(
+        self, user: User, email: str, context: dict[str, Any]
+    ) -> None:
+        """To the address as it is stored: another spelling may be another mailbox."""
+        super().send_password_reset_mail(user, user.email, context)
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: User,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        """Of changed second factors and passwords, to the address of the account."""
+        if user.email:
+            super().send_notification_mail(template_prefix, user, context, user.email)
+
     def is_safe_url(self, url: str | None) -> bool:
         """Only a path on this site."""
         return bool(url) and url_has_allowed_host_and_scheme(

@@ -7,7 +7,7 @@ from allauth.core import context
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from django.core.exceptions import ValidationError
 
-from accounts import services
+from accounts import selectors, services
 from aiagents.common.addresses import client_address
 from aiagents.common.errors import RateLimited
 
@@ -16,15 +16,15 @@ class ForgottenForm(ResetPasswordForm):
     """Asks for a letter; the answer is the same whether the address is known."""
 
     def clean_email(self) -> str:
-        """Count letters per sender and per address."""
+        """Count letters per sender and per address, then see whose address it is."""
+        email = str(self.cleaned_data["email"])
         try:
             services.count_letter(
-                email=self.cleaned_data["email"],
-                address=client_address(context.request.META),
+                email=email, address=client_address(context.request.META)
             )
         except RateLimited as error:
             raise ValidationError(error.message) from error
-        email: str = super().clean_email()
+        self.users = selectors.list_people_by_email(email)
         return email
 
 
@@ -46,7 +46,9 @@ class CodeAgainForm(ReauthenticateForm):
 
 def _counted(form: Any, clean: Any) -> str:
     try:
-        with services.counting_codes(user_id=form.user.pk):
+        with services.counting_codes(
+            user_id=form.user.pk, code=form.cleaned_data["code"]
+        ):
             code: str = clean()
     except RateLimited as error:
         raise ValidationError(error.message) from error

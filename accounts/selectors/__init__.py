@@ -16,6 +16,7 @@ from accounts.selectors.principals import (
     find_user_by_name,
     get_key_holder,
     get_token_principal,
+    list_people_by_email,
     load_principal,
     signing_keys,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "list_browser_sessions",
     "list_members",
     "list_open_invitations",
+    "list_people_by_email",
     "list_teams",
     "list_token_chains",
     "load_principal",

@@ -135,6 +135,13 @@ def find_user_by_name(name: str) -> User | None:
     return users.filter(lower_name=name.lower()).first()
 
 
+def list_people_by_email(email: str) -> list[User]:
+    """The active people with that address, whatever its case; several may have typed it."""
+    return list(
+        User.objects.filter(email__iexact=email, is_active=True).exclude(email="")
+    )
+
+
 def _key_principal(key: ApiKey) -> Principal | None:
     """The key's person, seeing the key's team only; None when no longer a member of it."""
     rows = _members(key.user_id)

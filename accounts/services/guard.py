@@ -22,6 +22,8 @@ MINUTE_S = 60
 HOUR_S = 3600
 #: Three of a million codes are good at a time: at 1,440 tries a day even odds take 160 days.
 CODES, CODES_WINDOW_S = 5, 300
+#: A code is good for 30 s, and as long before and after.
+CODE_LIFE_S = 90
 LETTERS_PER_HOUR = 5
 #: An account takes this many times the limit of one address before it is held short.
 CEILING_FACTOR = 5
@@ -78,11 +80,11 @@ def count_sign_up(*, address: str | None) -> None:
 
 
 @contextlib.contextmanager
-def counting_codes(*, user_id: uuid.UUID) -> Iterator[None]:
-    """Count a try of a second factor's code; one that succeeds is taken back.
+def counting_codes(*, user_id: uuid.UUID, code: str) -> Iterator[None]:
+    """Count a try of a second factor's code; one that succeeds is taken back, and used.
 
     Per account and not per address: whoever tries codes has the password already. Raises
-    RateLimited; Unavailable without Redis, which also remembers the codes that were used.
+    RateLimited, also for a code that was good and used; Unavailable without Redis.
     """
     rule = Rule(key=f"code:{user_id}", limit=CODES, window_s=CODES_WINDOW_S)
     decision = limits.check_strictly([rule])
@@ -94,6 +96,7 @@ def counting_codes(*, user_id: uuid.UUID) -> Iterator[None]:
     except RedisError as error:
         raise Unavailable("Codes cannot be checked for a moment; try again.") from error
     Attempt(counted=(((rule,), decision.entry),)).forgive()
+    _use_up(code, user_id=user_id)
 
 
 def count_letter(*, email: str, address: str | None) -> None:
@@ -105,6 +108,15 @@ def count_letter(*, email: str, address: str | None) -> None:
     decision = limits.check_strictly(rules)
     if not decision.allowed:
         message = "Too many letters were asked for; try again later."
+        raise RateLimited(message, retry_after_s=decision.retry_after_s)
+
+
+def _use_up(code: str, *, user_id: uuid.UUID) -> None:
+    """django-allauth forgets a used code sooner than its clock stops taking it."""
+    key = f"code-used:{user_id}:{tokens.digest(code)[:32]}"
+    decision = limits.check_strictly([Rule(key=key, limit=1, window_s=CODE_LIFE_S)])
+    if not decision.allowed:
+        message = "This code was used; wait for the next one."
         raise RateLimited(message, retry_after_s=decision.retry_after_s)
 
 

@@ -32,7 +32,7 @@ def check_second_factor(user: User, *, code: str) -> None:
             "Send the code of your authenticator app, or a recovery code, as 'code'.",
             code="second_factor_required",
         )
-    with guard.counting_codes(user_id=user.id):
+    with guard.counting_codes(user_id=user.id, code=code):
         used = _matching(own.filter(type__in=TYPED), code)
         if used is None:
             raise Unauthenticated("The code is wrong.", code="bad_credentials")

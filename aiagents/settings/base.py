@@ -287,6 +287,8 @@ MFA_FORMS = {
     "reauthenticate": "accounts.forms.CodeAgainForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+# A clock may be half a minute off; `accounts.services.guard` remembers used codes for as long.
+MFA_TOTP_TOLERANCE = 1
 MFA_TOTP_ISSUER = "AI-Agents"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_STORE_TOKENS = False
