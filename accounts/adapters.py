@@ -26,7 +26,7 @@ from aiagents.common.errors import RateLimited
 SILENT = frozenset({"account/messages/logged_in.txt"})
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth ships no types
     """Passwords, letters and addresses of our kind."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
@@ -98,7 +98,7 @@ class AccountAdapter(DefaultAccountAdapter):
             super().add_message(request, level, message_template, *args, **kwargs)
 
 
-class OtherSiteAdapter(DefaultSocialAccountAdapter):
+class OtherSiteAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc] # allauth ships no types
     """People who come from the configured OpenID provider."""
 
     def is_open_for_signup(
@@ -127,7 +127,7 @@ class OtherSiteAdapter(DefaultSocialAccountAdapter):
         return "/account/connections"
 
 
-class SecondFactorAdapter(DefaultMFAAdapter):
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc] # allauth ships no types
     """Secrets of authenticator apps are kept encrypted."""
 
     def encrypt(self, text: str) -> str:

@@ -12,7 +12,7 @@ from aiagents.common.addresses import client_address
 from aiagents.common.errors import RateLimited
 
 
-class ForgottenForm(ResetPasswordForm):
+class ForgottenForm(ResetPasswordForm):  # type: ignore[misc] # allauth ships no types
     """Asks for a letter; the answer is the same whether the address is known."""
 
     def clean_email(self) -> str:
@@ -28,7 +28,7 @@ class ForgottenForm(ResetPasswordForm):
         return email
 
 
-class CodeForm(AuthenticateForm):
+class CodeForm(AuthenticateForm):  # type: ignore[misc] # allauth ships no types
     """The second step of sign-in."""
 
     def clean_code(self) -> str:
@@ -36,7 +36,7 @@ class CodeForm(AuthenticateForm):
         return _counted(self, super().clean_code)
 
 
-class CodeAgainForm(ReauthenticateForm):
+class CodeAgainForm(ReauthenticateForm):  # type: ignore[misc] # allauth ships no types
     """A code before something important."""
 
     def clean_code(self) -> str:

@@ -125,14 +125,13 @@ class _Backend(TokenBackend):
         super().__init__(
             ALGORITHM, signing_key=key.secret, audience=AUDIENCE, issuer=ISSUER
         )
-        self._headers = {"kid": key.id}
+        self._key = key
 
     def encode(self, payload: dict[str, Any]) -> str:
         """The signed text; audience and issuer are ours."""
         claims = payload | {"aud": self.audience, "iss": self.issuer}
-        return jwt.encode(
-            claims, self.signing_key, algorithm=self.algorithm, headers=self._headers
-        )
+        named = {"kid": self._key.id}
+        return jwt.encode(claims, self._key.secret, ALGORITHM, headers=named)
 
 
 def _derived(secret: str) -> str:

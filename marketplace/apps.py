@@ -14,5 +14,5 @@ class MarketplaceConfig(AppConfig):
 
         from marketplace.pages import auth, security
 
-        admin.site.login = auth.login  # type: ignore[method-assign] # as Django documents it
-        admin.site.password_change = security.to_password  # type: ignore[method-assign] # as above
+        admin.site.login = auth.login  # type: ignore[assignment,method-assign] # Django calls it with a request alone
+        admin.site.password_change = security.to_password  # type: ignore[assignment,method-assign] # a redirect

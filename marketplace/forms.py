@@ -71,10 +71,15 @@ def from_bound(bound: BoundField) -> FormField:
         type=kind,
         is_required=bound.field.required,
         value="" if kind == "password" else str(bound.value() or ""),
-        help=bound.help_text,
-        errors=tuple(bound.errors),
+        help=_plain(bound.help_text),
+        errors=tuple(map(str, bound.errors)),
         attributes=kept,
     )
+
+
+def _plain(text: Any) -> str:
+    """A lazy text as it is; one that is safe HTML stays so."""
+    return text if isinstance(text, str) else str(text)
 
 
 def with_errors(

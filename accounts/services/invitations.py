@@ -107,8 +107,11 @@ def revoke_invitation(
 ) -> None:
     """Withdraw an open invitation. Raises NotAllowed, NotFound."""
     team = _managed_team(team_id, by=by)
-    rows = Invitation.objects.open(now).filter(team=team, id=parse_id(invitation_id))
-    if not rows.update(revoked_at=now):
+    waiting, key = (
+        Invitation.objects.open(now).filter(team=team),
+        parse_id(invitation_id),
+    )
+    if key is None or not waiting.filter(id=key).update(revoked_at=now):
         raise NotFound
 
 

@@ -56,7 +56,8 @@ def end_session(*, session_id: object, by: Principal, now: dt.datetime) -> None:
     `session_id` is a browser's session or a program's chain of refresh tokens.
     """
     check_is_person(by)
-    key = parse_id(session_id)
+    if (key := parse_id(session_id)) is None:
+        raise NotFound
     browsers = BrowserSession.objects.filter(id=key, user_id=by.user_id)
     chain = RefreshToken.objects.filter(user_id=by.user_id, family=key, revoked_at=None)
     if not _end(browsers) and not _end_chains(chain, user_id=by.user_id, now=now):
@@ -69,7 +70,7 @@ def end_other_sessions(*, by: Principal, now: dt.datetime) -> None:
     """Sign `by` out everywhere but here; API keys stay. Raises NotAllowed."""
     check_is_person(by)
     browsers = BrowserSession.objects.filter(user_id=by.user_id)
-    _end(browsers.exclude(id=by.session_id))
+    _end(browsers.exclude(id=by.session_id) if by.session_id else browsers)
     chains = RefreshToken.objects.filter(user_id=by.user_id, revoked_at=None)
     _end_chains(chains, user_id=by.user_id, now=now)
     dispatch.announce_ended_credentials(user_id=by.user_id)

@@ -15,20 +15,20 @@ from accounts.models import User
 
 def give_app(user: User) -> str:
     """The secret of an authenticator app that is now the person's."""
-    secret = generate_totp_secret()
+    secret = str(generate_totp_secret())
     TOTP.activate(user, secret)
     return secret
 
 
 def give_recovery_codes(user: User) -> list[str]:
     """Ten codes on paper."""
-    return RecoveryCodes.activate(user).get_unused_codes()
+    return list(RecoveryCodes.activate(user).get_unused_codes())
 
 
 def code_of(secret: str) -> str:
     """What the app shows now."""
     _, counter, _ = yield_hotp_counters_from_time()
-    return format_hotp_value(hotp_value(secret, counter))
+    return str(format_hotp_value(hotp_value(secret, counter)))
 
 
 def stored_secret(user: User) -> str:

@@ -47,4 +47,5 @@ def iterate_own_runs(by: Principal) -> Iterator[dict[str, Any]]:
 def own_feedback(by: Principal) -> list[dict[str, Any]]:
     """The ratings that `by` gave."""
     rows = ExecutionFeedback.objects.filter(user_id=by.user_id).order_by("id")
-    return list(rows.values("execution_id", "rating", "comment", "created_at"))
+    fields = ("execution_id", "rating", "comment", "created_at")
+    return list[Any](rows.values(*fields))

@@ -106,7 +106,7 @@ def renew_session(request: HttpRequest, user: User) -> None:
 
 def _signed_in(request: HttpRequest, user: User) -> HttpResponse:
     """Sign in, or go on to the second step where the person has one."""
-    user.backend = BACKEND  # type: ignore[attr-defined] # as django.contrib.auth sets it
+    user.backend = BACKEND
     # Cycles the session's key, so that one planted before is worth nothing.
     response: HttpResponse = perform_login(
         request, user, redirect_url=own_address(request, default=_home(request))

@@ -214,7 +214,8 @@ class TestForgotten:
         return client.post("/login/forgotten", {"email": email})
 
     def link(self):
-        return re.search(r"http://testserver(/login/reset/\S+)", mail.outbox[0].body)[1]
+        body = str(mail.outbox[0].body)
+        return re.search(r"http://testserver(/login/reset/\S+)", body)[1]
 
     def choose(self, client, password=NEW):
         path = client.get(self.link())["Location"]
@@ -280,6 +281,12 @@ class TestForgotten:
         assert "Forgot your password?" not in client.get("/login").content.decode()
 
 
+class Site(ThreadingHTTPServer):
+    """Another site, which remembers what it was asked for a token."""
+
+    asked: dict[str, list[str]]
+
+
 class Provider(BaseHTTPRequestHandler):
     """The least of an OpenID provider: discovery, token and userinfo."""
 
@@ -288,6 +295,8 @@ class Provider(BaseHTTPRequestHandler):
         "preferred_username": "Jane.Doe",
         "email": "j@e.org",
     }
+
+    server: "Site"
 
     def do_GET(self):
         base = f"http://127.0.0.1:{self.server.server_port}"
@@ -317,10 +326,11 @@ class Provider(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def provider(settings):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
+    server = Site(("127.0.0.1", 0), Provider)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     issuer = f"http://127.0.0.1:{server.server_port}"
+    app: dict[str, object]
     app = {"provider_id": "oidc", "name": "Example", "client_id": "us", "secret": "s"}
     app["settings"] = {"server_url": issuer}
     settings.SOCIALACCOUNT_PROVIDERS = {
