@@ -2,9 +2,16 @@
 
 from typing import Any
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from aiagents.common.api.serializers import InputSerializer
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    description="1 to 255 visible ASCII.",
+)
 
 
 def valid(kind: type[InputSerializer], request: Request) -> dict[str, Any]:

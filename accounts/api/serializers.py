@@ -141,7 +141,10 @@ class InvitationOutput(serializers.Serializer[Any]):
 class NewInvitationOutput(InvitationOutput):
     """An invitation with its link, this once."""
 
-    link = serializers.URLField(help_text="Also in the letter; it works once.")
+    link = serializers.URLField(
+        allow_null=True,
+        help_text="Also in the letter; null in the answer to a repeated request.",
+    )
 
 
 class AcceptInput(InputSerializer):

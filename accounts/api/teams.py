@@ -1,5 +1,7 @@
 """Teams, their members, and invitations into them; for people only."""
 
+from collections.abc import Callable
+
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -8,10 +10,21 @@ from rest_framework.views import APIView
 
 from accounts import permissions, selectors, services
 from accounts.api import serializers
-from accounts.api.inputs import valid
+from accounts.api.inputs import IDEMPOTENCY_KEY, valid
+from accounts.services import Answer
 from aiagents.common import clock
 from aiagents.common.api.callers import principal_of
 from aiagents.common.api.pagination import NumberedPages
+
+
+def _once(request: Request, route: str, create: Callable[[], Answer]) -> Answer:
+    return services.run_once(
+        principal=principal_of(request),
+        route=route,
+        key=request.headers.get("Idempotency-Key"),
+        body=request.data,
+        create=create,
+    )
 
 
 class TeamListView(APIView):
@@ -31,17 +44,23 @@ class TeamListView(APIView):
 
     @extend_schema(
         tags=["teams"],
+        parameters=[IDEMPOTENCY_KEY],
         request=serializers.TeamInput,
         responses={201: serializers.TeamOutput},
     )
     def post(self, request: Request) -> Response:
         """Make a shared team, which the caller administers; for administrators."""
-        values = valid(serializers.TeamInput, request)
-        team = services.create_team(
-            name=values["name"], by=principal_of(request), now=clock.now(), joins=True
-        )
-        output = serializers.TeamOutput(team).data
-        return Response(output, status=status.HTTP_201_CREATED)
+        values, by = valid(serializers.TeamInput, request), principal_of(request)
+
+        def create() -> Answer:
+            team = services.create_team(
+                name=values["name"], by=by, now=clock.now(), joins=True
+            )
+            output = serializers.TeamOutput(team).data
+            return Answer(status=status.HTTP_201_CREATED, body=dict(output))
+
+        answer = _once(request, "teams", create)
+        return Response(answer.body, status=answer.status, headers=answer.headers)
 
 
 class MemberListView(APIView):
@@ -108,20 +127,32 @@ class InvitationListView(APIView):
 
     @extend_schema(
         tags=["teams"],
+        parameters=[IDEMPOTENCY_KEY],
         request=serializers.InvitationInput,
         responses={201: serializers.NewInvitationOutput},
     )
     def post(self, request: Request, team_id: str) -> Response:
         """Invite an address; the letter is sent, and the answer shows the link once."""
-        new = services.invite(
-            **valid(serializers.InvitationInput, request),
-            team_id=team_id,
-            origin=request.build_absolute_uri("/").rstrip("/"),
-            by=principal_of(request),
-            now=clock.now(),
+        values, links = valid(serializers.InvitationInput, request), list[str]()
+
+        def create() -> Answer:
+            new = services.invite(
+                **values,
+                team_id=team_id,
+                origin=request.build_absolute_uri("/").rstrip("/"),
+                by=principal_of(request),
+                now=clock.now(),
+            )
+            links.append(new.link)
+            body = serializers.InvitationOutput(new.row).data
+            return Answer(status=status.HTTP_201_CREATED, body=dict(body))
+
+        answer = _once(request, f"teams/{team_id}/invitations", create)
+        # The stored answer is without the link, which is nowhere kept.
+        shown = None if answer.replayed else links[-1]
+        return Response(
+            answer.body | {"link": shown}, status=answer.status, headers=answer.headers
         )
-        body = serializers.InvitationOutput(new.row).data
-        return Response({**body, "link": new.link}, status=status.HTTP_201_CREATED)
 
 
 class InvitationView(APIView):

@@ -1,7 +1,7 @@
 """Signing in and out, oneself, and API keys."""
 
 from django.contrib.auth import logout
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -11,19 +11,13 @@ from rest_framework.views import APIView
 from accounts import selectors, services
 from accounts.api import serializers
 from accounts.api.access import ANY_KEY
-from accounts.api.inputs import valid
+from accounts.api.inputs import IDEMPOTENCY_KEY, valid
 from accounts.services import Answer
 from aiagents.common import clock
 from aiagents.common.addresses import client_address
 from aiagents.common.api.callers import http_of, principal_of
 from aiagents.common.api.pagination import NumberedPages
 from aiagents.common.api.serializers import InputSerializer
-
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    location=OpenApiParameter.HEADER,
-    description="1 to 255 visible ASCII.",
-)
 
 
 class PublicView(APIView):

@@ -3,7 +3,7 @@
 import pytest
 
 from accounts.choices import Role
-from accounts.models import Membership
+from accounts.models import Invitation, Membership, Team
 from accounts.tests.factories import PASSWORD, MembershipFactory
 from aiagents.common.ids import new_id
 
@@ -95,6 +95,28 @@ def test_invite_list_withdraw(chief, shared_team):
     assert (row["email"], row["invited_by"]) == (ADDRESS, "owner")
     assert send(chief, "delete", f"{path}/{row['id']}").status_code == 204
     assert chief.client.get(f"{V1}{path}").json()["results"] == []
+
+
+def test_a_repeated_request_invites_once_and_shows_no_link(chief, shared_team):
+    path = f"{V1}/teams/{shared_team.id}/invitations"
+    answers = [
+        chief.client.post(
+            path, {"email": ADDRESS}, format="json", HTTP_IDEMPOTENCY_KEY="k"
+        )
+        for _ in range(2)
+    ]
+    first, second = (answer.json() for answer in answers)
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert (first["id"], second["link"]) == (second["id"], None)
+    assert Invitation.objects.get().revoked_at is None
+
+
+def test_a_repeated_request_makes_one_team(administrator):
+    for _ in range(2):
+        administrator.client.post(
+            f"{V1}/teams", {"name": "Once"}, format="json", HTTP_IDEMPOTENCY_KEY="k"
+        )
+    assert Team.objects.filter(name="Once").count() == 1
 
 
 def test_accept(chief, stranger, shared_team):
