@@ -134,9 +134,9 @@ class ExecutionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # channel
                 async for event in events:
                     await self._send_in_time(event.as_dict())
         except TimeoutError:
-            await self.close(TOO_SLOW)
+            await self._end(TOO_SLOW)
         else:
-            await self.close()
+            await self._end()
 
     async def _send_in_time(self, frame: dict[str, Any]) -> None:
         async with asyncio.timeout(SEND_PATIENCE_S):
@@ -150,17 +150,19 @@ class ExecutionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # channel
             lived_s += RECHECK_S
             if await self._end_without_rights():
                 return
-        self._stop()
-        await self.close()
+        await self._end()
 
     async def _end_without_rights(self) -> bool:
         """Close when the credential has ended; whether it has."""
         look = account_selectors.find_current
         if await in_thread(look, self._principal, now=clock.now()) is not None:
             return False
-        # Told twice at once, the first one closes.
+        await self._end(NOT_SIGNED_IN)
+        return True
+
+    async def _end(self, code: int | None = None) -> None:
+        """Close once: the end of a run and of a right may come together."""
         if not self._is_over:
             self._is_over = True
             self._stop()
-            await self.close(NOT_SIGNED_IN)
-        return True
+            await self.close(code)
