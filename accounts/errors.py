@@ -1,6 +1,6 @@
 """What can go wrong with accounts, for a caller to mend."""
 
-from aiagents.common.errors import Conflict
+from aiagents.common.errors import Conflict, NotFound
 
 
 class UsernameTaken(Conflict):
@@ -21,3 +21,25 @@ class TooManyKeys(Conflict):
     """You have as many API keys as are allowed; revoke one first."""
 
     code = "too_many_keys"
+
+
+class AlreadyMember(Conflict):
+    """You are in this team already."""
+
+    code = "already_member"
+
+
+class LastAdministrator(Conflict):
+    """A team needs an administrator; make somebody else one first."""
+
+    code = "last_administrator"
+
+
+class TooManyInvitations(Conflict):
+    """The team has as many open invitations as are allowed; withdraw one first."""
+
+    code = "too_many_invitations"
+
+
+class InvitationOver(NotFound):
+    """This invitation was used, withdrawn or has expired; ask for a new one."""

@@ -30,6 +30,27 @@ def toggle_favourite(*, agent: Agent, by: Principal, now: dt.datetime) -> bool:
     return is_new
 
 
+@transaction.atomic
+def delete_account(
+    *,
+    by: Principal,
+    username: str,
+    password: str,
+    address: str | None,
+    now: dt.datetime,
+) -> None:
+    """Delete what only `by` could see, and take their name off the rest.
+
+    What goes and what stays is written on the page. Raises InvalidInput, Conflict, RateLimited.
+    """
+    account_services.check_can_erase(
+        by=by, username=username, password=password, address=address
+    )
+    Favourite.objects.filter(user_id=by.user_id).delete()
+    agent_services.erase_runs(team_id=by.team_id, by=by)
+    account_services.erase_user(by=by, now=now)
+
+
 def start_run_once(
     *,
     slug: str,

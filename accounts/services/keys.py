@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from accounts import tokens
+from accounts import dispatch, tokens
 from accounts.choices import Scope
 from accounts.errors import TooManyKeys
 from accounts.models import ApiKey, User
@@ -79,6 +79,7 @@ def revoke_api_key(*, key_id: object, by: Principal, now: dt.datetime) -> None:
     key = get_api_key(key_id, by=by)
     if not ApiKey.objects.filter(id=key.id, revoked_at=None).update(revoked_at=now):
         raise NotFound
+    dispatch.announce_ended_credentials(user_id=by.user_id)
 
 
 def note_key_use(

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import transaction
 
-from accounts import tokens
+from accounts import dispatch, tokens
 from accounts.events import UserLoggedIn
 from accounts.models import RefreshToken, RevokedToken, User
 from accounts.permissions import check_is_person
-from accounts.selectors import SIGN_IN_AGAIN, find_user_by_name
+from accounts.selectors import SIGN_IN_AGAIN, find_user_by_name, signing_keys
 from accounts.services import guard
 from accounts.services.passwords import matches
 from accounts.services.registration import ensure_personal_team
+from accounts.services.second_factors import check_second_factor
 from aiagents.common import ids
 from aiagents.common.errors import Unauthenticated
 from aiagents.common.principals import Principal
@@ -35,26 +36,45 @@ class TokenPair:
     expires_in_s: int
 
 
-def sign_in(
-    *, username: str, password: str, address: str | None, now: dt.datetime
-) -> User:
-    """The person who proved to be `username`, for a session; records the sign-in.
+def verify_password(*, username: str, password: str, address: str | None) -> User:
+    """The person who gave the password of `username`; a second factor may still be due.
 
     Raises Unauthenticated, RateLimited, and Unavailable while failures cannot be counted;
     None as `address` means no limit.
     """
-    user = _verified(username=username, password=password, address=address)
-    _record_sign_in(user, now=now)
+    attempt = guard.begin_attempt(username=username, address=address)
+    user = find_user_by_name(username)
+    if not matches(user, password) or user is None:
+        raise Unauthenticated(WRONG, code="bad_credentials")
+    attempt.forgive()
     return user
 
 
+@transaction.atomic
+def record_sign_in(*, user: User, now: dt.datetime) -> None:
+    """Somebody is signed in, with everything that was asked of them."""
+    User.objects.filter(id=user.id).update(last_login=now)
+    team = ensure_personal_team(user=user, now=now)
+    record_event(UserLoggedIn(aggregate_id=user.id, team_id=team.id, user_id=user.id))
+
+
 def log_in(
-    *, username: str, password: str, address: str | None, now: dt.datetime
+    *,
+    username: str,
+    password: str,
+    code: str = "",
+    address: str | None,
+    now: dt.datetime,
 ) -> TokenPair:
-    """As `sign_in`, for a program: a pair of tokens."""
-    user = _verified(username=username, password=password, address=address)
+    """A pair of tokens for a program.
+
+    Raises as `verify_password`; Unauthenticated also when the person has a second factor and
+    `code`, of their app or a recovery code, is missing or wrong.
+    """
+    user = verify_password(username=username, password=password, address=address)
+    check_second_factor(user, code=code)
     with transaction.atomic():
-        _record_sign_in(user, now=now)
+        record_sign_in(user=user, now=now)
         return _issue(user, family=ids.new_id(), now=now)
 
 
@@ -88,22 +108,7 @@ def log_out(*, principal: Principal, refresh: str = "", now: dt.datetime) -> Non
         families = {tokens.family_of(principal.token_id), link.family if link else None}
         for family in filter(None, families):
             _end_chain(user_id=principal.user_id, family=family, now=now)
-
-
-def _verified(*, username: str, password: str, address: str | None) -> User:
-    attempt = guard.begin_attempt(username=username, address=address)
-    user = find_user_by_name(username)
-    if not matches(user, password) or user is None:
-        raise Unauthenticated(WRONG, code="bad_credentials")
-    attempt.forgive()
-    return user
-
-
-@transaction.atomic
-def _record_sign_in(user: User, *, now: dt.datetime) -> None:
-    User.objects.filter(id=user.id).update(last_login=now)
-    team = ensure_personal_team(user=user, now=now)
-    record_event(UserLoggedIn(aggregate_id=user.id, team_id=team.id, user_id=user.id))
+        dispatch.announce_ended_credentials(user_id=principal.user_id)
 
 
 def _issue(user: User, *, family: uuid.UUID, now: dt.datetime) -> TokenPair:
@@ -123,7 +128,7 @@ def _issue(user: User, *, family: uuid.UUID, now: dt.datetime) -> TokenPair:
         expires_at=now + dt.timedelta(seconds=settings.ACCESS_TOKEN_S),
     )
     return TokenPair(
-        access=tokens.write(access, key=tokens.signing_key(settings.SECRET_KEY)),
+        access=tokens.write(access, key=signing_keys()[0]),
         refresh=refresh,
         expires_in_s=settings.ACCESS_TOKEN_S,
     )
@@ -158,3 +163,4 @@ def _end_chain(*, user_id: uuid.UUID, family: uuid.UUID, now: dt.datetime) -> No
     User.objects.select_for_update().get(id=user_id)
     chain = RefreshToken.objects.filter(user_id=user_id, family=family, revoked_at=None)
     chain.update(revoked_at=now)
+    dispatch.announce_ended_credentials(user_id=user_id)

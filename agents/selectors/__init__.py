@@ -34,6 +34,7 @@ from agents.selectors.executions import (
     queue_figures,
     queue_place,
 )
+from agents.selectors.export import iterate_own_runs, own_feedback
 from agents.selectors.figures import Figures, figures_of
 from agents.selectors.progress import follow_progress, replay_progress
 from agents.selectors.queue import QueueCounts, queued_counts
@@ -69,6 +70,7 @@ __all__ = [
     "get_execution",
     "get_listed_agent",
     "get_runnable",
+    "iterate_own_runs",
     "iterate_results",
     "iterate_search_documents",
     "list_agents",
@@ -77,6 +79,7 @@ __all__ = [
     "list_executions",
     "lists_filtered",
     "ordered_slugs",
+    "own_feedback",
     "progress_of",
     "prompt_blocks",
     "queue_figures",

@@ -16,6 +16,7 @@ from agents.services.catalogue import (
     load_catalogue,
 )
 from agents.services.curation import resume_agent, suspend_agent
+from agents.services.erasure import erase_runs
 from agents.services.executions import (
     Request,
     cancel_execution,
@@ -44,6 +45,7 @@ __all__ = [
     "change_batch",
     "change_profile",
     "create_batch",
+    "erase_runs",
     "export_catalogue",
     "feed_batch",
     "has_provider_work",

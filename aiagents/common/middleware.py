@@ -72,13 +72,17 @@ def _limit_of(path: str) -> int:
 
 
 class LooserPolicyMiddleware:
-    """Third-party pages need more than ours: the admin's Alpine evaluates, Swagger is inline."""
+    """Some pages need more: the admin's Alpine evaluates, Swagger is inline.
+
+    And the form that goes on to a single sign-on is answered by a redirect to that other site.
+    """
 
     EXTRA = {
         "/admin/": {
             "script-src": ["'unsafe-eval'", "'unsafe-inline'"],
             "style-src": ["'unsafe-inline'"],
         },
+        "/login/sso/": {"form-action": ["https:", "http:"]},
         "/api/docs": {
             "script-src": ["'unsafe-inline'"],
             "style-src": ["'unsafe-inline'"],

@@ -17,6 +17,8 @@ CATALOGUE_DIR = BASE_DIR / "fixtures" / "catalogue"
 
 # --- Core -----------------------------------------------------------------------------
 SECRET_KEY = config.text("SECRET_KEY")
+#: Keys of before: they verify what they signed and sign nothing new.
+SECRET_KEY_FALLBACKS = list(config.words("SECRET_KEY_FALLBACKS"))
 DEBUG = config.boolean("DEBUG", default=False)
 ALLOWED_HOSTS = list(config.words("ALLOWED_HOSTS"))
 ROOT_URLCONF = "aiagents.urls"
@@ -39,6 +41,11 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "channels",
     "django_celery_beat",
     "django_cotton.apps.SimpleAppConfig",
@@ -73,6 +80,8 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "accounts.middleware.PrincipalMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.StaffSecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
@@ -246,6 +255,8 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "marketplace.pages.errors.csrf_failure"
+#: Pairs of name and secret; the first signs access tokens, all verify. Empty: SECRET_KEY.
+JWT_SIGNING_KEYS = config.named_secrets("JWT_SIGNING_KEYS", least_chars=32)
 ACCESS_TOKEN_S = 3600
 REFRESH_TOKEN_S = 14 * 24 * 3600
 RATE_LIMIT_REQUESTS = config.integer("RATE_LIMIT_REQUESTS", 100, least=1)
@@ -256,6 +267,63 @@ LOGIN_LIMIT_PER_MINUTE = config.integer("LOGIN_LIMIT_PER_MINUTE", 10, least=1)
 TRUSTED_PROXY_DEPTH = config.integer("TRUSTED_PROXY_DEPTH", 0, most=10)
 MAX_REQUEST_BYTES = config.integer("MAX_REQUEST_BYTES", 2_000_000, least=1000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
+
+# --- Steps of sign-in after the password: django-allauth, under our addresses -------------
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+SOCIALACCOUNT_ADAPTER = "accounts.adapters.OtherSiteAdapter"
+MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+# Addresses are not proven at sign-up, so they neither identify nor collide.
+ACCOUNT_UNIQUE_EMAIL = False
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+# Ours counts exactly, theirs reads and then writes.
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
+ACCOUNT_FORMS = {"reset_password": "accounts.forms.ForgottenForm"}
+MFA_FORMS = {
+    "authenticate": "accounts.forms.CodeForm",
+    "reauthenticate": "accounts.forms.CodeAgainForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+# A clock may be half a minute off; `accounts.services.guard` remembers used codes for as long.
+MFA_TOTP_TOLERANCE = 1
+MFA_TOTP_ISSUER = "AI-Agents"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_STORE_TOKENS = False
+#: Whether the administration opens only to who gave a second factor in this session.
+STAFF_SECOND_FACTOR = config.boolean("STAFF_SECOND_FACTOR", default=False)
+OIDC_ISSUER = config.url("OIDC_ISSUER", schemes=("https", "http"))
+OIDC_NAME = config.text("OIDC_NAME", "single sign-on")
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
+if OIDC_ISSUER:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "oidc",
+                "name": OIDC_NAME,
+                "client_id": config.required(
+                    "OIDC_CLIENT_ID", purpose="sign-in at OIDC_ISSUER"
+                ),
+                "secret": config.required(
+                    "OIDC_CLIENT_SECRET", purpose="sign-in at OIDC_ISSUER"
+                ),
+                "settings": {"server_url": OIDC_ISSUER},
+            }
+        ],
+    }
+
+# --- Mail -----------------------------------------------------------------------------
+EMAIL_URL = config.url("EMAIL_URL", schemes=("smtp", "smtp+tls", "smtp+ssl"))
+DEFAULT_FROM_EMAIL = config.text("EMAIL_FROM", "AI-Agents <no-reply@localhost>")
+EMAIL_TIMEOUT = 10
+if EMAIL_URL:
+    vars().update(environ.Env.email_url_config(EMAIL_URL))
+else:
+    # Nothing is sent, and no page offers to send anything.
+    EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 
 # --- Models ---------------------------------------------------------------------------
 ANTHROPIC_BASE_URL = config.url("ANTHROPIC_BASE_URL", schemes=("http", "https"))
@@ -335,6 +403,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "StatusEnum": "agents.choices.ExecutionStatus",
         "BatchStatusEnum": "agents.choices.BatchStatus",
+        "RoleEnum": "accounts.choices.Role",
     },
 }
 

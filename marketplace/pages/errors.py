@@ -23,6 +23,8 @@ PROGRAM_PATHS = (
     "/workflows",
     "/workflow-",
     "/api-keys",
+    "/teams",
+    "/invitations",
     "/schedules",
     "/hooks/",
     "/analytics/",

@@ -3,7 +3,9 @@
 from django import template
 from django.http import QueryDict
 
+from accounts.choices import Role
 from agents.choices import BATCH_LOOKS, LOOKS, Risk, StatusLook, Tier
+from marketplace.forms import from_bound
 from marketplace.rendering.figures import (
     day,
     duration,
@@ -21,6 +23,7 @@ ALL_LOOKS = {**BATCH_LOOKS, **LOOKS}
 FALLBACK_LOOK = StatusLook(label="Unknown", tone="queued", icon="circle")
 
 
+register.filter("as_field", from_bound)
 register.filter(day)
 register.filter(duration)
 register.filter(iso)
@@ -41,6 +44,12 @@ def look(status: str) -> StatusLook:
 def risk_label(risk: str) -> str:
     """The word for a risk class."""
     return f"{Risk(risk).label} risk" if risk in Risk.values else ""
+
+
+@register.filter
+def role_label(role: str) -> str:
+    """The word for a role in a team; a dash for none."""
+    return str(Role(role).label) if role in Role.values else "—"
 
 
 @register.filter
