@@ -35,16 +35,20 @@ SUGGESTION_POOL = 400
 def export_files(by: Principal) -> Iterator[tuple[str, Iterable[bytes]]]:
     """Everything the platform keeps of a person, as pairs of file name and content.
 
-    Runs are a line of JSON each; all else is small and a file each.
+    Runs and rows of batches are a line of JSON each; all else is small and a file each.
     """
     records = account_selectors.own_records(by)
+    records["batches"] = agent_selectors.own_batches(by)
     records["ratings"] = agent_selectors.own_feedback(by)
     kept = Favourite.objects.filter(user_id=by.user_id).order_by("id")
     records["favourites"] = list(kept.values("agent__slug", "created_at"))
     for name, rows in records.items():
         yield f"{name}.json", [_json(rows, indent=True)]
-    runs = agent_selectors.iterate_own_runs(by)
-    yield "runs.jsonl", (_json(run) + b"\n" for run in runs)
+    for name, many in (
+        ("batch_rows", agent_selectors.iterate_own_batch_rows(by)),
+        ("runs", agent_selectors.iterate_own_runs(by)),
+    ):
+        yield f"{name}.jsonl", (_json(row) + b"\n" for row in many)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,12 @@ from agents.selectors.executions import (
     queue_figures,
     queue_place,
 )
-from agents.selectors.export import iterate_own_runs, own_feedback
+from agents.selectors.export import (
+    iterate_own_batch_rows,
+    iterate_own_runs,
+    own_batches,
+    own_feedback,
+)
 from agents.selectors.figures import Figures, figures_of
 from agents.selectors.progress import follow_progress, replay_progress
 from agents.selectors.queue import QueueCounts, queued_counts
@@ -70,6 +75,7 @@ __all__ = [
     "get_execution",
     "get_listed_agent",
     "get_runnable",
+    "iterate_own_batch_rows",
     "iterate_own_runs",
     "iterate_results",
     "iterate_search_documents",
@@ -79,6 +85,7 @@ __all__ = [
     "list_executions",
     "lists_filtered",
     "ordered_slugs",
+    "own_batches",
     "own_feedback",
     "progress_of",
     "prompt_blocks",

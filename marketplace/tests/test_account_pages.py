@@ -24,8 +24,8 @@ from accounts.tests.factories import (
     principal_for,
 )
 from accounts.tests.second_factors import give_app
-from agents.models import Execution, ExecutionFeedback
-from agents.tests.factories import ExecutionFactory
+from agents.models import Batch, Execution, ExecutionFeedback
+from agents.tests.factories import BatchFactory, ExecutionFactory
 from aiagents.common import clock, redis_client
 from aiagents.common.ids import new_id
 from aiagents.common.progress import Append, ProgressLog, ProgressType
@@ -280,7 +280,7 @@ class TestExport:
             assert secret.encode() not in whole
 
     def test_runs_come_in_batches(self, reader, maria, monkeypatch):
-        monkeypatch.setattr("agents.selectors.export.BATCH", 2)
+        monkeypatch.setattr("agents.selectors.export.PART", 2)
         rows = [
             ExecutionFactory(team=personal_team_of(maria), user=maria, succeeded=True)
             for _ in range(5)
@@ -288,6 +288,15 @@ class TestExport:
         lines = parts(reader.post("/account/data/export")).read("runs.jsonl")
         found = [json.loads(line)["id"] for line in lines.splitlines()]
         assert found == sorted(str(row.id) for row in rows)
+
+    def test_batches_with_their_rows(self, reader, maria):
+        BatchFactory(team=personal_team_of(maria), user=maria, name="Prices")
+        BatchFactory(name="of a stranger")
+        archive = parts(reader.post("/account/data/export"))
+        (batch,) = json.loads(archive.read("batches.json"))
+        rows = archive.read("batch_rows.jsonl").splitlines()
+        assert (batch["name"], len(rows)) == ("Prices", 3)
+        assert "The buyer pays" in rows[0].decode()
 
     def test_takes_a_post(self, reader):
         assert reader.get("/account/data/export").status_code == 405
@@ -373,6 +382,19 @@ class TestDelete:
         assert f'id="input-{field}-error"' in text(page)
         maria.refresh_from_db()
         assert maria.is_active
+
+    def test_batches_go_as_well(self, reader, maria, team):
+        mine = personal_team_of(maria)
+        over = {"status": "finished", "finished_at": clock.now()}
+        batch = BatchFactory(team=mine, user=maria)
+        run = ExecutionFactory(team=mine, user=maria, succeeded=True, batch=batch)
+        batch.items.filter(position=1).update(execution=run)
+        shared = BatchFactory(team=team, user=maria)
+        assert "1 batch is still going" in text(self.delete(reader))
+        Batch.objects.filter(id=batch.id).update(**over)
+        assert self.delete(reader)["Location"] == "/"
+        assert list(Batch.objects.all()) == [shared]
+        assert not Execution.objects.exists()
 
     def test_waits_for_runs_that_go_on(self, reader, maria):
         ExecutionFactory(team=personal_team_of(maria), user=maria, running=True)
