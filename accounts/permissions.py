@@ -9,6 +9,7 @@ __all__ = [
     "Decision",
     "can_manage_accounts",
     "check_can_manage_accounts",
+    "check_can_read_audit",
     "check_is_person",
     "decide_run",
     "policy_works",
@@ -68,6 +69,12 @@ def check_can_manage_accounts(by: Principal) -> None:
         raise NotAllowed(
             "Only administrators change other people's accounts and teams."
         )
+
+
+def check_can_read_audit(by: Principal) -> None:
+    """Raises NotAllowed unless `by` is an administrator in person."""
+    if not can_manage_accounts(by):
+        raise NotAllowed("Only administrators read the audit.")
 
 
 def check_is_person(by: Principal) -> None:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db.models.signals import post_save
 
-from accounts import services
+from accounts import selectors, services
 from accounts.models import User
 from aiagents.common import clock
 
@@ -24,12 +24,21 @@ def end_credentials(
     """`changepassword` and the admin's form save a new password past our service."""
     if raw or created or getattr(instance, PLAIN, None) is None:
         return
-    services.end_credentials(user_id=instance.pk, now=clock.now())
+    services.note_new_password(user=instance, now=clock.now())
     instance.refresh_from_db(fields=["token_version"])
+
+
+def note_sign_out(sender: Any, user: User | None, **_: Any) -> None:
+    """The end of a session, on a page or in the admin; the token's is told by its service."""
+    now = clock.now()
+    principal = selectors.load_principal(user.pk, now=now) if user else None
+    if principal is not None:
+        services.record_sign_out(principal=principal, kind="session", now=now)
 
 
 def connect() -> None:
     """Called once, when the app is ready."""
+    user_logged_out.connect(note_sign_out, dispatch_uid="accounts.note_sign_out")
     user_logged_in.connect(give_team, dispatch_uid="accounts.give_team")
     post_save.connect(
         end_credentials, sender=User, dispatch_uid="accounts.end_credentials"

@@ -7,13 +7,13 @@ take effect at once and an emptied Redis revives nothing. A token costs one quer
 import datetime as dt
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, QuerySet
+from django.db.models import Exists, Q, QuerySet
 from django.db.models.functions import Lower
 
 from accounts import tokens
@@ -21,12 +21,15 @@ from accounts.choices import Role, TeamKind
 from accounts.models import (
     USERNAME_PATTERN,
     ApiKey,
+    AuditEntry,
     Membership,
     RefreshToken,
     RevokedToken,
     Team,
     User,
 )
+from accounts.permissions import check_can_read_audit
+from accounts.querysets import AuditQuerySet
 from aiagents.common.errors import NotFound, Unauthenticated
 from aiagents.common.ids import parse_id
 from aiagents.common.prepared import Prepared
@@ -134,6 +137,43 @@ def get_api_key(key_id: object, *, by: Principal) -> ApiKey:
     if key is None:
         raise NotFound
     return key
+
+
+def list_audit(
+    *,
+    by: Principal,
+    action: str = "",
+    username: str = "",
+    chain: uuid.UUID | None = None,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+) -> AuditQuerySet:
+    """Audit entries, newest first, narrowed by what is given; `until` is exclusive.
+
+    Raises NotAllowed unless `by` is an administrator in person.
+    """
+    check_can_read_audit(by)
+    wanted = Q(action=action) if action else Q()
+    if username:
+        # None is nobody's id here: entries of the platform must not answer to a wrong name.
+        person = find_user_by_name(username)
+        wanted &= Q(user_id=person.id) if person else Q(pk=None)
+    if chain:
+        wanted &= Q(chain=chain)
+    if since:
+        wanted &= Q(at__gte=since)
+    if until:
+        wanted &= Q(at__lt=until)
+    rows = AuditEntry.objects.visible_to(by)
+    return rows.filter(wanted).order_by("-at", "-id")
+
+
+def names_of(ids_: Iterable[uuid.UUID | None]) -> dict[uuid.UUID, str]:
+    """What people and teams of these ids are called; the unknown are left out."""
+    wanted = {one for one in ids_ if one}
+    people = User.objects.filter(id__in=wanted).values_list("id", "username")
+    teams = Team.objects.filter(id__in=wanted).values_list("id", "name")
+    return dict(teams) | dict(people)
 
 
 def me(principal: Principal) -> dict[str, Any]:

@@ -132,7 +132,9 @@ class AgentAdmin(ReadOnlyAdmin):
             self._tell(
                 request,
                 agent,
-                lambda slug: services.resume_agent(slug=slug, by=_principal(request)),
+                lambda slug: services.resume_agent(
+                    slug=slug, by=_principal(request), now=clock.now()
+                ),
             )
 
     def _confirmation(
@@ -219,7 +221,7 @@ class ModelProfileAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no typ
         change: bool,  # noqa: FBT001 - Django's
     ) -> None:
         """Change the model behind a tier."""
-        services.change_profile(profile=obj, by=_principal(request))
+        services.change_profile(profile=obj, by=_principal(request), now=clock.now())
 
 
 @admin.register(ModelPrice)
@@ -254,7 +256,7 @@ class ModelPriceAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
         change: bool,  # noqa: FBT001 - Django's
     ) -> None:
         """Add a price."""
-        services.add_price(price=obj, by=_principal(request))
+        services.add_price(price=obj, by=_principal(request), now=clock.now())
 
 
 @admin.register(Execution)

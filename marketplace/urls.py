@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from marketplace.pages import account, agents, auth, catalogue, dashboard, runs
+from marketplace.pages import account, agents, audit, auth, catalogue, dashboard, runs
 
 app_name = "marketplace"
 RUN = "dashboard/executions/<str:execution_id>"
@@ -27,5 +27,7 @@ urlpatterns = [
     path(f"{RUN}/retry", runs.execution_retry, name="execution_retry"),
     path(f"{RUN}/feedback", runs.execution_feedback, name="execution_feedback"),
     path(f"{RUN}/download", runs.execution_download, name="execution_download"),
+    path("audit", audit.audit_list, name="audit"),
+    path("audit/export", audit.audit_export, name="audit_export"),
     path("favicon.ico", catalogue.favicon, name="favicon"),
 ]

@@ -1,5 +1,13 @@
 """Every write of accounts."""
 
+from accounts.services.audit import (
+    Deed,
+    record_budget_change,
+    record_deed,
+    record_deeds,
+    record_export,
+)
+from accounts.services.audit_chain import Fault, Finding, list_heads, verify_audit
 from accounts.services.idempotency import Answer, run_once
 from accounts.services.keys import NewKey, create_api_key, note_key_use, revoke_api_key
 from accounts.services.people import (
@@ -7,6 +15,7 @@ from accounts.services.people import (
     disable_user,
     enable_user,
     end_credentials,
+    note_new_password,
 )
 from accounts.services.purge import purge_expired
 from accounts.services.registration import (
@@ -18,6 +27,7 @@ from accounts.services.sign_in import (
     TokenPair,
     log_in,
     log_out,
+    record_sign_out,
     refresh_tokens,
     sign_in,
 )
@@ -27,6 +37,9 @@ from accounts.services.tickets import Ticket, issue_socket_ticket, redeem_socket
 
 __all__ = [
     "Answer",
+    "Deed",
+    "Fault",
+    "Finding",
     "NewKey",
     "Ticket",
     "TokenPair",
@@ -40,10 +53,17 @@ __all__ = [
     "ensure_superuser",
     "identify",
     "issue_socket_ticket",
+    "list_heads",
     "log_in",
     "log_out",
     "note_key_use",
+    "note_new_password",
     "purge_expired",
+    "record_budget_change",
+    "record_deed",
+    "record_deeds",
+    "record_export",
+    "record_sign_out",
     "redeem_socket_ticket",
     "refresh_tokens",
     "register_user",
@@ -52,4 +72,5 @@ __all__ = [
     "run_once",
     "set_membership",
     "sign_in",
+    "verify_audit",
 ]

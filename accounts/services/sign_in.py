@@ -8,11 +8,12 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts import tokens
+from accounts.choices import AuditAction
 from accounts.events import UserLoggedIn
 from accounts.models import RefreshToken, RevokedToken, User
 from accounts.permissions import check_is_person
 from accounts.selectors import SIGN_IN_AGAIN, find_user_by_name
-from accounts.services import guard
+from accounts.services import audit, guard
 from accounts.services.passwords import matches
 from accounts.services.registration import ensure_personal_team
 from aiagents.common import ids
@@ -43,8 +44,8 @@ def sign_in(
     Raises Unauthenticated, RateLimited, and Unavailable while failures cannot be counted;
     None as `address` means no limit.
     """
-    user = _verified(username=username, password=password, address=address)
-    _record_sign_in(user, now=now)
+    user = _verified(username=username, password=password, address=address, now=now)
+    _record_sign_in(user, kind="session", address=address, now=now)
     return user
 
 
@@ -52,10 +53,11 @@ def log_in(
     *, username: str, password: str, address: str | None, now: dt.datetime
 ) -> TokenPair:
     """As `sign_in`, for a program: a pair of tokens."""
-    user = _verified(username=username, password=password, address=address)
+    user = _verified(username=username, password=password, address=address, now=now)
     with transaction.atomic():
-        _record_sign_in(user, now=now)
-        return _issue(user, family=ids.new_id(), now=now)
+        pair = _issue(user, family=ids.new_id(), now=now)
+        _record_sign_in(user, kind="token", address=address, now=now)
+        return pair
 
 
 def refresh_tokens(*, refresh: str, now: dt.datetime) -> TokenPair:
@@ -69,7 +71,7 @@ def refresh_tokens(*, refresh: str, now: dt.datetime) -> TokenPair:
         raise Unauthenticated(SIGN_IN_AGAIN)
     if pair := _exchange(link, now=now):
         return pair
-    _end_chain(user_id=link.user_id, family=link.family, now=now)
+    _end_stolen(link, now=now)
     raise Unauthenticated(SIGN_IN_AGAIN)
 
 
@@ -88,22 +90,80 @@ def log_out(*, principal: Principal, refresh: str = "", now: dt.datetime) -> Non
         families = {tokens.family_of(principal.token_id), link.family if link else None}
         for family in filter(None, families):
             _end_chain(user_id=principal.user_id, family=family, now=now)
+        if principal.token_id:
+            record_sign_out(principal=principal, kind="token", now=now)
 
 
-def _verified(*, username: str, password: str, address: str | None) -> User:
+def record_sign_out(*, principal: Principal, kind: str, now: dt.datetime) -> None:
+    """Tell the audit; `kind` is `token`, or `session` for the end of one."""
+    audit.record_deed(
+        action=AuditAction.SIGNED_OUT,
+        target=f"user:{principal.user_id}",
+        team_id=principal.team_id,
+        by=principal,
+        now=now,
+        kind=kind,
+    )
+
+
+def _verified(
+    *, username: str, password: str, address: str | None, now: dt.datetime
+) -> User:
     attempt = guard.begin_attempt(username=username, address=address)
     user = find_user_by_name(username)
     if not matches(user, password) or user is None:
+        _record_failure(user, address=address, now=now)
         raise Unauthenticated(WRONG, code="bad_credentials")
     attempt.forgive()
     return user
 
 
 @transaction.atomic
-def _record_sign_in(user: User, *, now: dt.datetime) -> None:
+def _record_sign_in(
+    user: User, *, kind: str, address: str | None, now: dt.datetime
+) -> None:
     User.objects.filter(id=user.id).update(last_login=now)
     team = ensure_personal_team(user=user, now=now)
     record_event(UserLoggedIn(aggregate_id=user.id, team_id=team.id, user_id=user.id))
+    deed = audit.Deed(
+        action=AuditAction.SIGNED_IN,
+        target=f"user:{user.id}",
+        team_id=team.id,
+        user_id=user.id,
+        details={"kind": kind, "address": address},
+    )
+    audit.record_deeds([deed], now=now)
+
+
+def _record_failure(
+    user: User | None, *, address: str | None, now: dt.datetime
+) -> None:
+    """In the platform's chain, so that a stranger's tries hold up nobody's team.
+
+    The name that was typed is not kept: people type passwords there.
+    """
+    is_disabled = user is not None and not user.is_active
+    audit.record_deed(
+        action=AuditAction.SIGN_IN_FAILED,
+        target=f"user:{user.id}" if user else "user:unknown",
+        by=None,
+        now=now,
+        address=address,
+        cause="disabled" if is_disabled else "wrong",
+    )
+
+
+@transaction.atomic
+def _end_stolen(link: RefreshToken, *, now: dt.datetime) -> None:
+    _end_chain(user_id=link.user_id, family=link.family, now=now)
+    team = ensure_personal_team(user=link.user, now=now)
+    audit.record_deed(
+        action=AuditAction.TOKEN_REUSED,
+        target=f"user:{link.user_id}",
+        team_id=team.id,
+        by=None,
+        now=now,
+    )
 
 
 def _issue(user: User, *, family: uuid.UUID, now: dt.datetime) -> TokenPair:
