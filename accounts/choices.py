@@ -26,6 +26,15 @@ class Role(models.TextChoices):
     SUPPORT = "support", "Customer support"
 
 
+class DataClass(models.TextChoices):
+    """How a caller marks the data of a run (`metadata.data_class`); the policy looks at it."""
+
+    PUBLIC = "public", "Public"
+    INTERNAL = "internal", "Internal"
+    CONFIDENTIAL = "confidential", "Confidential"
+    RESTRICTED = "restricted", "Restricted"
+
+
 class Scope(models.TextChoices):
     """What an API key may do."""
 

@@ -8,6 +8,7 @@ from accounts.services.audit import (
     record_export,
 )
 from accounts.services.audit_chain import Fault, Finding, list_heads, verify_audit
+from accounts.services.denials import record_denial, recording_denials
 from accounts.services.idempotency import Answer, run_once
 from accounts.services.keys import NewKey, create_api_key, note_key_use, revoke_api_key
 from accounts.services.people import (
@@ -62,8 +63,10 @@ __all__ = [
     "record_budget_change",
     "record_deed",
     "record_deeds",
+    "record_denial",
     "record_export",
     "record_sign_out",
+    "recording_denials",
     "redeem_socket_ticket",
     "refresh_tokens",
     "register_user",

@@ -254,6 +254,10 @@ SIGNUP_LIMIT_PER_HOUR = config.integer("SIGNUP_LIMIT_PER_HOUR", 20, least=1)
 LOGIN_LIMIT_PER_MINUTE = config.integer("LOGIN_LIMIT_PER_MINUTE", 10, least=1)
 #: How many proxies in front of us add to X-Forwarded-For; 0 trusts none.
 TRUSTED_PROXY_DEPTH = config.integer("TRUSTED_PROXY_DEPTH", 0, most=10)
+#: The Rego rules and their data; the same files as the OPA server of OPA_URL has.
+POLICY_DIR = config.text("POLICY_DIR", str(BASE_DIR / "accounts" / "policies"))
+OPA_URL = config.url("OPA_URL", schemes=("http", "https"))
+OPA_TIMEOUT_S = config.number("OPA_TIMEOUT_SECONDS", 0.2, least=0.01, most=30)
 MAX_REQUEST_BYTES = config.integer("MAX_REQUEST_BYTES", 2_000_000, least=1000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
 

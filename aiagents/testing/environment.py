@@ -14,7 +14,7 @@ from aiagents.testing.redis_server import RedisServer
 
 #: What the product reads and a developer's shell may hold; a test sets what it needs.
 FORGOTTEN_PREFIXES = (
-    "AIAGENTS_", "ANTHROPIC_", "CONSUL_", "DJANGO_", "KAFKA_", "OPA_", "QDRANT_", "RATE_LIMIT_", "VAULT_",
+    "AIAGENTS_", "ANTHROPIC_", "CONSUL_", "DJANGO_", "KAFKA_", "OPA_", "POLICY_", "QDRANT_", "RATE_LIMIT_", "VAULT_",
 )  # fmt: skip
 FORGOTTEN = frozenset({
     "ALLOWED_HOSTS", "BROKER_URL", "CACHE_URL", "DATABASE_REPLICA_URL", "DATABASE_URL", "DEBUG",

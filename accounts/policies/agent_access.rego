@@ -1,12 +1,14 @@
 # Who may run which agent.
 #
 # input: {"action", "subject": {"roles", "is_key", "scopes"},
-#         "agent": {"slug", "category", "risk", "is_suspended"}, "lane"}
-# data.roles: what each role may run (roles.json).
+#         "agent": {"slug", "category", "risk", "is_suspended"},
+#         "data_class", "lane", "time": the beginning of the quarter of an hour, UTC}
+# data.roles: what each role may run, on which data (roles.json).
 #
 # `decision` is the only rule that is asked for. What is not allowed here is denied, and each
-# reason is a sentence for the person who asked. Only the part of Rego is used on which all
-# engines agree.
+# reason is a sentence for the person who asked. An obligation is what the platform must do
+# when it lets the run happen; one that it does not know denies. Only the part of Rego is used
+# on which all engines agree.
 package aiagents.agent_access
 
 import rego.v1
@@ -19,22 +21,31 @@ allow if {
 	count(granting) > 0
 }
 
-# The subject's roles that cover this agent.
-granting contains role if {
+# The subject's roles that cover this agent, whatever the data.
+running contains role if {
 	some role in input.subject.roles
-	covers(role)
+	covers_agent(role)
 }
 
-# All roles that would cover it, for the person who lacks them.
+# Those of them that cover the data as well.
+granting contains role if {
+	some role in running
+	covers_data(role)
+}
+
+# All roles that would cover both, for the person who lacks them.
 sufficient contains role if {
 	some role, _ in data.roles
-	covers(role)
+	covers_agent(role)
+	covers_data(role)
 }
 
-covers(role) if {
+covers_agent(role) if {
 	input.agent.risk in data.roles[role].runs
 	covers_category(role)
 }
+
+covers_data(role) if input.data_class in data.roles[role].data_classes
 
 covers_category(role) if "*" in data.roles[role].categories
 
@@ -59,7 +70,7 @@ is_person if input.subject.is_key == false
 key_may_run if "executions:run" in input.subject.scopes
 
 refusals contains sentence if {
-	count(granting) == 0
+	count(running) == 0
 	count(sufficient) > 0
 	sentence := sprintf("Agent '%s' is of %s risk: it takes one of the roles %s; ask an administrator.", [
 		input.agent.slug,
@@ -69,8 +80,19 @@ refusals contains sentence if {
 }
 
 refusals contains sentence if {
+	count(running) > 0
+	count(granting) == 0
+	count(sufficient) > 0
+	sentence := sprintf("Data of the class '%s' in agent '%s' takes one of the roles %s; ask an administrator.", [
+		input.data_class,
+		input.agent.slug,
+		concat(", ", sort([role | some role in sufficient])),
+	])
+}
+
+refusals contains sentence if {
 	count(sufficient) == 0
-	sentence := sprintf("Agent '%s' is of a risk class that no role covers.", [input.agent.slug])
+	sentence := sprintf("Agent '%s' is of a risk class, or the data of a class, that no role covers.", [input.agent.slug])
 }
 
 grounds contains sentence if {
@@ -79,4 +101,14 @@ grounds contains sentence if {
 	sentence := sprintf("The role %s covers agents of %s risk in %s.", [role, input.agent.risk, input.agent.category])
 }
 
-decision := {"allow": allow, "reasons": sort([sentence | some sentence in refusals | grounds])}
+# A person must read the result before it is used; the run's page says so.
+obligations contains "human_review" if {
+	allow
+	input.agent.risk == "high"
+}
+
+decision := {
+	"allow": allow,
+	"reasons": sort([sentence | some sentence in refusals | grounds]),
+	"obligations": sort([duty | some duty in obligations]),
+}
