@@ -1,4 +1,4 @@
-"""What curators type."""
+"""What curators and administrators type."""
 
 from django import forms
 
@@ -10,4 +10,16 @@ class SuspensionForm(forms.Form):
 
     reason = forms.CharField(
         max_length=MAX_REASON_CHARS, widget=forms.TextInput({"size": 60})
+    )
+
+
+class DryRunForm(forms.Form):
+    """Other rules, and how far back to ask them."""
+
+    days = forms.IntegerField(min_value=1, max_value=90, initial=7)
+    rules = forms.CharField(
+        max_length=100_000, widget=forms.Textarea({"rows": 18, "spellcheck": "false"})
+    )
+    roles = forms.CharField(
+        max_length=100_000, widget=forms.Textarea({"rows": 18, "spellcheck": "false"})
     )

@@ -25,6 +25,14 @@ from agents.selectors.executions import (
     queue_place,
 )
 from agents.selectors.figures import Figures, figures_of
+from agents.selectors.policy import (
+    Change,
+    DryRun,
+    explain_run,
+    read_rules,
+    rules_in_force,
+    try_policy,
+)
 from agents.selectors.progress import follow_progress, replay_progress
 from agents.selectors.running import (
     Runnable,
@@ -38,6 +46,8 @@ __all__ = [
     "AgentDetail",
     "AgentRow",
     "CategoryRow",
+    "Change",
+    "DryRun",
     "Figures",
     "Runnable",
     "SearchDocument",
@@ -45,6 +55,7 @@ __all__ = [
     "agent_request_figures",
     "agent_rows",
     "catalogue_stamp",
+    "explain_run",
     "figures_of",
     "find_outcome",
     "follow_progress",
@@ -61,5 +72,8 @@ __all__ = [
     "prompt_blocks",
     "queue_figures",
     "queue_place",
+    "read_rules",
     "replay_progress",
+    "rules_in_force",
+    "try_policy",
 ]
