@@ -312,6 +312,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "aiagents.common.api.schema.with_problems",
+    ],
     "PREPROCESSING_HOOKS": ["aiagents.common.api.schema.only_canonical"],
     "ENUM_NAME_OVERRIDES": {"StatusEnum": "agents.choices.ExecutionStatus"},
 }
