@@ -386,6 +386,10 @@ LOGGING = {
         "django_structlog.celery": {"level": "WARNING"},
         "uvicorn.access": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
+        # At DEBUG these tell whole requests, prompts and all.
+        "anthropic": {"level": "WARNING"},
+        "aiohttp": {"level": "WARNING"},
+        "httpcore2": {"level": "WARNING"},
     },
 }
 logs.configure()
