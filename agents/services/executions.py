@@ -57,9 +57,7 @@ def start_execution(
     """
     agent = selectors.get_runnable(slug, request.version_number)
     _check_metadata(request.metadata)
-    decision = check_may_run(
-        agent, lane=request.lane, metadata=request.metadata, by=by
-    )
+    decision = check_may_run(agent, lane=request.lane, metadata=request.metadata, by=by)
     inputs = checked_inputs(agent.definition, request)
     return _queue(
         agent,
