@@ -208,7 +208,7 @@ def _is_signed(head: AuditHead) -> bool:
 
 def _secrets() -> Iterator[str]:
     yield settings.SECRET_KEY
-    yield from settings.SECRET_KEY_FALLBACKS
+    yield from map(str, settings.SECRET_KEY_FALLBACKS)
 
 
 def _text(value: uuid.UUID | None) -> str | None:

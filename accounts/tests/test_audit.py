@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import threading
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.django_db
 A = AuditAction
 
 
-def last(action) -> AuditEntry:
+def last(action) -> Any:
     return AuditEntry.objects.filter(action=action).order_by("at", "sequence").last()
 
 

@@ -208,9 +208,12 @@ class TestDecideRun:
     def test_an_engine_is_made_once_in_a_thread(self, monkeypatch):
         made = []
         real = engine.build_engine
-        monkeypatch.setattr(
-            engine, "build_engine", lambda files: made.append(1) or real(files)
-        )
+
+        def build(files):
+            made.append(files)
+            return real(files)
+
+        monkeypatch.setattr(engine, "build_engine", build)
         rules = engine.RegorusEngine(FILES)
         for _ in range(5):
             rules.evaluate({})

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
@@ -229,7 +230,7 @@ class TestAdminPage:
 
     def test_tries_what_was_typed(self, desk, owner):
         start(owner, AgentFactory(slug="plain").slug)
-        form = selectors.rules_in_force() | {"days": 7}
+        form: dict[str, Any] = selectors.rules_in_force() | {"days": 7}
         same = desk.post(self.ADDRESS, form).content.decode()
         assert "0 of 1 requests" in same
         roles = json.loads(form["roles"])

@@ -22,7 +22,7 @@ from aiagents.common import json as strict_json
 from aiagents.common.api import problems
 
 
-def limit_bodies(application: ASGI3Application) -> ASGI3Application:
+def limit_bodies(application: Any) -> ASGI3Application:
     """The application behind a limit of `MAX_REQUEST_BYTES`; over it the answer is 413."""
 
     async def limited(

@@ -1,11 +1,14 @@
 """What a line of the log leaves out."""
 
+from typing import Any
+
 from aiagents.common import logs
 
 ROW = "Failing row contains (1, my words\non two lines, 3)."
 
 
-def told(**event):
+def told(**fields):
+    event: Any = fields
     for processor in (logs.drop_query, logs.drop_rows):
         event = processor(None, "", event)
     return event
