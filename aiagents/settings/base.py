@@ -17,6 +17,8 @@ CATALOGUE_DIR = BASE_DIR / "fixtures" / "catalogue"
 
 # --- Core -----------------------------------------------------------------------------
 SECRET_KEY = config.text("SECRET_KEY")
+#: Keys that were replaced: what they signed stays good.
+SECRET_KEY_FALLBACKS = list(config.words("SECRET_KEY_FALLBACKS"))
 DEBUG = config.boolean("DEBUG", default=False)
 ALLOWED_HOSTS = list(config.words("ALLOWED_HOSTS"))
 ROOT_URLCONF = "aiagents.urls"

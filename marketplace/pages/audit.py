@@ -41,6 +41,8 @@ class Line:
     entry: AuditEntry
     what: str
     who: str
+    #: What it was done to: a person's name where it is known, else `kind:id`.
+    target: str
     team: str
     details: Sequence[tuple[str, Any]]
 
@@ -154,18 +156,29 @@ def _cells(records: Iterator[dict[str, Any]]) -> Iterator[list[Any]]:
 
 def _lines(entries: Sequence[AuditEntry]) -> list[Line]:
     names = account_selectors.names_of(
-        key for entry in entries for key in (entry.user_id, entry.chain)
+        key
+        for entry in entries
+        for key in (entry.user_id, entry.chain, _person(entry.target))
     )
     return [
         Line(
             entry=entry,
             what=LABELS.get(entry.action, entry.action),
             who=_who(entry, names),
+            target=names.get(_person(entry.target) or PLATFORM, entry.target),
             team="Platform" if entry.chain == PLATFORM else names.get(entry.chain, "—"),
-            details=[(key, _words(value)) for key, value in entry.details.items()],
+            details=[
+                (key.replace("_", " "), _words(value))
+                for key, value in entry.details.items()
+            ],
         )
         for entry in entries
     ]
+
+
+def _person(target: str) -> uuid.UUID | None:
+    kind, _, key = target.partition(":")
+    return ids.parse_id(key) if kind == "user" else None
 
 
 def _who(entry: AuditEntry, names: Mapping[uuid.UUID, str]) -> str:
