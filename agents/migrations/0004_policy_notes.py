@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("agents", "0002_terminal_status_is_final"),
+        ("agents", "0003_agent_figures"),
     ]
 
     operations = [
