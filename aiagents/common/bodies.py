@@ -1,7 +1,7 @@
-"""A body over the limit is refused while it arrives.
+"""A body over the limit is refused while it arrives, and a chunked one is understood.
 
-Django's ASGI handler stores a whole body before any middleware sees the request, and a chunked
-one names no length. So this stands in front of it: nothing over the limit is read or stored.
+Django's ASGI handler stores a whole body before any middleware sees the request, and takes a
+chunked one, which names no length, for an empty one. So this stands in front of it.
 """
 
 import uuid
@@ -12,7 +12,6 @@ from asgiref.typing import (
     ASGIReceiveCallable,
     ASGIReceiveEvent,
     ASGISendCallable,
-    ASGISendEvent,
     HTTPScope,
     Scope,
 )
@@ -21,55 +20,71 @@ from django.conf import settings
 from aiagents.common import json as strict_json
 from aiagents.common.api import problems
 
+LENGTH, ENCODING = b"content-length", b"transfer-encoding"
+
 
 def limit_bodies(application: Any) -> ASGI3Application:
-    """The application behind a limit of `MAX_REQUEST_BYTES`; over it the answer is 413."""
+    """The application behind a limit of `MAX_REQUEST_BYTES`; over it the answer is 413.
+
+    A chunked body is gathered and handed on with its length. A body that names its length is
+    held to it by the server.
+    """
 
     async def limited(
         scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
         if scope["type"] != "http":
             await application(scope, receive, send)
-            return
-        if _named_length(scope) > settings.MAX_REQUEST_BYTES:
+        elif _named_length(scope) > settings.MAX_REQUEST_BYTES:
             await _refuse(send)
-            return
-        limit = _Limit(receive, send)
-        await application(scope, limit.receive, limit.send)
-        if limit.is_over and not limit.has_answered:
-            await _refuse(send)
+        elif ENCODING in dict(scope["headers"]):
+            await _gathered(application, scope, receive, send)
+        else:
+            await application(scope, receive, send)
 
     return limited
 
 
-class _Limit:
-    """Counts what one request brings, and notes whether it was answered.
+async def _gathered(
+    application: Any,
+    scope: HTTPScope,
+    receive: ASGIReceiveCallable,
+    send: ASGISendCallable,
+) -> None:
+    body, has_more = b"", True
+    while has_more:
+        event = await receive()
+        if event["type"] != "http.request":
+            return  # The client has gone.
+        body += event["body"]
+        has_more = event["more_body"]
+        if len(body) > settings.MAX_REQUEST_BYTES:
+            await _refuse(send)
+            return
+    await application(_with_length(scope, len(body)), _replay(body, receive), send)
 
-    Over the limit the application is told that the client has gone, so it tidies up and ends.
-    """
 
-    def __init__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        self.has_answered = self.is_over = False
-        self._receive = receive
-        self._send = send
-        self._count = 0
+def _with_length(scope: HTTPScope, length: int) -> HTTPScope:
+    kept = [pair for pair in scope["headers"] if pair[0] not in {LENGTH, ENCODING}]
+    headers = [*kept, (LENGTH, str(length).encode())]
+    return {**scope, "headers": headers}
 
-    async def receive(self) -> ASGIReceiveEvent:
-        event = await self._receive()
-        if event["type"] == "http.request":
-            self._count += len(event.get("body", b""))
-            self.is_over = self._count > settings.MAX_REQUEST_BYTES
-        return {"type": "http.disconnect"} if self.is_over else event
 
-    async def send(self, event: ASGISendEvent) -> None:
-        self.has_answered = True
-        await self._send(event)
+def _replay(body: bytes, receive: ASGIReceiveCallable) -> ASGIReceiveCallable:
+    """Gives the gathered body once, and then what else happens to the connection."""
+    gathered: list[ASGIReceiveEvent] = [
+        {"type": "http.request", "body": body, "more_body": False}
+    ]
+
+    async def replayed() -> ASGIReceiveEvent:
+        return gathered.pop() if gathered else await receive()
+
+    return replayed
 
 
 def _named_length(scope: HTTPScope) -> int:
     """What `Content-Length` says; 0 without one. Nonsense is left to Django to refuse."""
-    headers = dict(scope["headers"])
-    text = headers.get(b"content-length", b"")
+    text = dict(scope["headers"]).get(LENGTH, b"")
     return int(text[:18]) if text.isdigit() else 0
 
 
@@ -81,7 +96,7 @@ async def _refuse(send: ASGISendCallable) -> None:
     body = strict_json.canonical(problem | {"request_id": request_id})
     headers = (
         (b"content-type", problems.CONTENT_TYPE.encode()),
-        (b"content-length", str(len(body)).encode()),
+        (LENGTH, str(len(body)).encode()),
         (b"x-request-id", request_id.encode()),
         (b"x-content-type-options", b"nosniff"),
         # What is still on its way is not waited for.

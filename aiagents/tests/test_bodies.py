@@ -1,4 +1,4 @@
-"""Bodies over the limit, as an ASGI server hands them over."""
+"""Bodies over the limit, and bodies without a length, as an ASGI server hands them over."""
 
 import json
 
@@ -7,6 +7,8 @@ from asgiref.testing import ApplicationCommunicator
 
 from aiagents.asgi import application
 from aiagents.common.bodies import limit_bodies
+
+CHUNKED = (b"transfer-encoding", b"chunked")
 
 
 def scope(*headers):
@@ -25,12 +27,21 @@ def scope(*headers):
     }
 
 
-async def answer_to(asked, chunks, app=application):
-    """The status and body, and how many chunks were taken."""
+async def echo(asked, receive, send):
+    """Answers with the length that was named, and the body."""
+    length = dict(asked["headers"])[b"content-length"]
+    event = await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": length + b":" + event["body"]})
+
+
+async def answer_to(asked, chunks, *, app=application, ends=False):
+    """The start and body of the answer, and how many chunks were taken."""
     communicator = ApplicationCommunicator(app, asked)
-    for chunk in chunks:
+    for number, chunk in enumerate(chunks, start=1):
+        has_more = not ends or number < len(chunks)
         await communicator.send_input(
-            {"type": "http.request", "body": chunk, "more_body": True}
+            {"type": "http.request", "body": chunk, "more_body": has_more}
         )
     start = await communicator.receive_output(10)
     body = await communicator.receive_output(10)
@@ -45,7 +56,7 @@ def _small(settings):
 
 
 async def test_a_chunked_body_is_refused_as_soon_as_it_is_too_long():
-    start, body, taken = await answer_to(scope(), [b"x" * 1000] * 50)
+    start, body, taken = await answer_to(scope(CHUNKED), [b"x" * 1000] * 50)
     assert start["status"] == 413
     assert taken == 11
     problem = json.loads(body)
@@ -61,11 +72,22 @@ async def test_a_body_that_names_its_length_is_not_read_at_all():
     assert (start["status"], taken) == (413, 0)
 
 
-async def test_what_fits_passes():
-    async def echo(asked, receive, send):
-        event = await receive()
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": event["body"]})
+async def test_a_chunked_body_that_fits_arrives_whole_and_with_its_length():
+    start, body, _ = await answer_to(
+        scope(CHUNKED), [b"x" * 4000] * 2, app=limit_bodies(echo), ends=True
+    )
+    assert start["status"] == 200
+    assert body == b"8000:" + b"x" * 8000
 
-    start, body, _ = await answer_to(scope(), [b"x" * 10_000], limit_bodies(echo))
-    assert (start["status"], len(body)) == (200, 10_000)
+
+async def test_other_requests_pass_as_they_are():
+    length = (b"content-length", b"3")
+    _, body, _ = await answer_to(scope(length), [b"abc"], app=limit_bodies(echo))
+    assert body == b"3:abc"
+
+
+async def test_a_client_that_goes_away_is_not_answered():
+    communicator = ApplicationCommunicator(limit_bodies(echo), scope(CHUNKED))
+    await communicator.send_input({"type": "http.disconnect"})
+    await communicator.wait(10)
+    assert communicator.output_queue.empty()
