@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "aiagents.common.middleware.RequestGuardMiddleware",
+    "aiagents.common.cors.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "aiagents.common.middleware.LooserPolicyMiddleware",
@@ -260,6 +261,8 @@ TRUSTED_PROXY_DEPTH = config.integer("TRUSTED_PROXY_DEPTH", 0, most=10)
 POLICY_DIR = config.text("POLICY_DIR", str(BASE_DIR / "accounts" / "policies"))
 OPA_URL = config.url("OPA_URL", schemes=("http", "https"))
 OPA_TIMEOUT_S = config.number("OPA_TIMEOUT_SECONDS", 0.2, least=0.01, most=30)
+#: Other sites whose scripts may call the REST addresses, with credentials of their own.
+CORS_ALLOWED_ORIGINS = config.origins("CORS_ALLOWED_ORIGINS")
 MAX_REQUEST_BYTES = config.integer("MAX_REQUEST_BYTES", 2_000_000, least=1000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
 
