@@ -91,6 +91,7 @@ refusals contains sentence if {
 }
 
 refusals contains sentence if {
+	count(granting) == 0
 	count(sufficient) == 0
 	sentence := sprintf("Agent '%s' is of a risk class, or the data of a class, that no role covers.", [input.agent.slug])
 }
