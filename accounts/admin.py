@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import Any, cast
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
@@ -11,13 +14,15 @@ from django.http import HttpRequest, HttpResponseRedirect
 from unfold.admin import ModelAdmin  # type: ignore[import-untyped] # it ships no types
 
 from accounts import services
-from accounts.forms import GuardedSignInForm
 from accounts.models import ApiKey, AuditEntry, Membership, Team, User
 from aiagents.common import clock
 from aiagents.common.errors import DomainError, NotAllowed
 from aiagents.common.principals import Principal
 
-admin.site.login_form = GuardedSignInForm
+#: What django-allauth keeps is changed by its own steps; these lists would show secrets.
+for hidden in (Authenticator, EmailAddress, SocialAccount, SocialApp, SocialToken):
+    if admin.site.is_registered(hidden):
+        admin.site.unregister(hidden)
 
 
 def _principal(request: HttpRequest) -> Principal:
@@ -78,7 +83,7 @@ class UserAdmin(ServiceAdmin):
         "last_login",
     )
     readonly_fields = fields
-    actions = ("disable", "enable")
+    actions = ("disable", "enable", "reset_second_factors")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """People register themselves."""
@@ -101,6 +106,14 @@ class UserAdmin(ServiceAdmin):
         """Let the selected people in again."""
         for user in queryset:
             self._change(request, services.enable_user, user)
+
+    @admin.action(description="Take lost second factors away, and sign out")
+    def reset_second_factors(
+        self, request: HttpRequest, queryset: QuerySet[User]
+    ) -> None:
+        """Let the selected people sign in by password alone, to set a new one up."""
+        for user in queryset:
+            self._change(request, services.reset_second_factors, user)
 
     def _change(self, request: HttpRequest, change: Any, user: User) -> None:
         try:

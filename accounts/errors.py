@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from aiagents.common.errors import Conflict, NotAllowed, Unavailable
+from aiagents.common.errors import Conflict, NotAllowed, NotFound, Unavailable
 from aiagents.common.principals import Principal
 
 if TYPE_CHECKING:
@@ -45,3 +45,25 @@ class PolicyUnavailable(Unavailable):
     """The policy cannot decide for a moment, so nothing was done; try again shortly."""
 
     code = "policy_unavailable"
+
+
+class AlreadyMember(Conflict):
+    """You are in this team already."""
+
+    code = "already_member"
+
+
+class LastAdministrator(Conflict):
+    """A team needs an administrator; make somebody else one first."""
+
+    code = "last_administrator"
+
+
+class TooManyInvitations(Conflict):
+    """The team has as many open invitations as are allowed; withdraw one first."""
+
+    code = "too_many_invitations"
+
+
+class InvitationOver(NotFound):
+    """This invitation was used, withdrawn or has expired; ask for a new one."""

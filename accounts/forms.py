@@ -1,33 +1,55 @@
-"""The sign-in form of the admin, under the same guard as every other sign-in."""
+"""Forms of django-allauth, with our count of tries in front."""
 
 from typing import Any
 
-from django.conf import settings
+from allauth.account.forms import ResetPasswordForm
+from allauth.core import context
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from django.core.exceptions import ValidationError
-from unfold.forms import AuthenticationForm  # type: ignore[import-untyped] # it ships no types
 
-from accounts import services
-from aiagents.common import clock
+from accounts import selectors, services
 from aiagents.common.addresses import client_address
-from aiagents.common.errors import DomainError
+from aiagents.common.errors import RateLimited
 
 
-class GuardedSignInForm(AuthenticationForm):  # type: ignore[misc] # unfold ships no types
-    """Name and password of somebody who may see the admin."""
+class ForgottenForm(ResetPasswordForm):  # type: ignore[misc] # allauth ships no types
+    """Asks for a letter; the answer is the same whether the address is known."""
 
-    def clean(self) -> dict[str, Any]:
-        """The person is signed in by our service, which counts failures and records it."""
-        given: dict[str, Any] = self.cleaned_data
+    def clean_email(self) -> str:
+        """Count letters per sender and per address, then see whose address it is."""
+        email = str(self.cleaned_data["email"])
         try:
-            user = services.sign_in(
-                username=given.get("username", ""),
-                password=given.get("password", ""),
-                address=client_address(self.request.META),
-                now=clock.now(),
+            services.count_letter(
+                email=email, address=client_address(context.request.META)
             )
-        except DomainError as error:
+        except RateLimited as error:
             raise ValidationError(error.message) from error
-        self.confirm_login_allowed(user)
-        user.backend = settings.AUTHENTICATION_BACKENDS[0]
-        self.user_cache = user
-        return given
+        self.users = selectors.list_people_by_email(email)
+        return email
+
+
+class CodeForm(AuthenticateForm):  # type: ignore[misc] # allauth ships no types
+    """The second step of sign-in."""
+
+    def clean_code(self) -> str:
+        """Count wrong codes per account."""
+        return _counted(self, super().clean_code)
+
+
+class CodeAgainForm(ReauthenticateForm):  # type: ignore[misc] # allauth ships no types
+    """A code before something important."""
+
+    def clean_code(self) -> str:
+        """Count wrong codes per account."""
+        return _counted(self, super().clean_code)
+
+
+def _counted(form: Any, clean: Any) -> str:
+    try:
+        with services.counting_codes(
+            user_id=form.user.pk, code=form.cleaned_data["code"]
+        ):
+            code: str = clean()
+    except RateLimited as error:
+        raise ValidationError(error.message) from error
+    return code

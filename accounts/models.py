@@ -13,6 +13,7 @@ from accounts.querysets import (
     ApiKeyQuerySet,
     AuditQuerySet,
     IdempotencyQuerySet,
+    InvitationQuerySet,
     TeamQuerySet,
 )
 from aiagents.common.models import UUIDModel
@@ -89,6 +90,39 @@ class Membership(UUIDModel):
         return f"{self.user_id} in {self.team_id} as {self.role}"
 
 
+class Invitation(UUIDModel):
+    """An address that may join a team; the link is kept as a digest."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="invitations")
+    #: In lower case.
+    email = models.EmailField()
+    role = models.CharField(max_length=20, choices=Role, default=Role.USER)
+    digest = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="invitations_sent"
+    )
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(accepted_at=None) | models.Q(revoked_at=None),
+                name="invitation_used_or_withdrawn",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"invitation into {self.team_id} as {self.role}"
+
+
 class ApiKey(UUIDModel):
     """A program's credential: shown once, kept as a digest."""
 
@@ -135,6 +169,27 @@ class RefreshToken(UUIDModel):
 
     def __str__(self) -> str:
         return f"refresh token of {self.user_id}"
+
+
+class BrowserSession(UUIDModel):
+    """A browser that is signed in; Django's own row of the key holds what the session holds."""
+
+    #: Where a session's own data says which row this is, and when its use was last noted.
+    ID_FIELD: ClassVar[str] = "browser_session"
+    SEEN_FIELD: ClassVar[str] = "browser_session_seen_at"
+
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="browser_sessions"
+    )
+    session_key = models.CharField(max_length=40, unique=True)
+    created_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    address = models.CharField(max_length=64, blank=True)
+    #: What the browser calls itself.
+    agent = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return f"session of {self.user_id}"
 
 
 class IdempotencyRecord(UUIDModel):

@@ -6,6 +6,7 @@ import structlog
 
 from accounts.choices import DataClass, Role
 from accounts.errors import PolicyUnavailable
+from accounts.models import Membership
 from accounts.policy import (
     BadPolicyError,
     Bundle,
@@ -19,7 +20,7 @@ from accounts.policy import (
     rules_of,
 )
 from aiagents.common import clock
-from aiagents.common.errors import NotAllowed
+from aiagents.common.errors import InvalidInput, NotAllowed, NotFound
 from aiagents.common.principals import Principal
 
 __all__ = [
@@ -30,11 +31,15 @@ __all__ = [
     "NoDecisionError",
     "PolicyInput",
     "can_manage_accounts",
+    "can_manage_team",
+    "check_can_give_role",
     "check_can_manage_accounts",
+    "check_can_manage_team",
     "check_can_read_audit",
     "check_is_person",
     "decide",
     "decide_run",
+    "grantable_roles",
     "merged",
     "policy_works",
     "read_bundle",
@@ -121,6 +126,42 @@ def check_can_read_audit(by: Principal) -> None:
     """Raises NotAllowed unless `by` is an administrator in person."""
     if not can_manage_accounts(by):
         raise NotAllowed("Only administrators read the audit.")
+
+
+def can_manage_team(by: Principal, team_id: uuid.UUID) -> bool:
+    """Whether `by` may change who is in this team; never with an API key."""
+    if can_manage_accounts(by):
+        return True
+    own = Membership.objects.filter(team_id=team_id, user_id=by.user_id)
+    return by.scopes is None and own.filter(role=Role.ADMIN).exists()
+
+
+def check_can_manage_team(by: Principal, team_id: uuid.UUID) -> None:
+    """Raises NotAllowed for a member who is not its administrator, NotFound for a stranger."""
+    if can_manage_team(by, team_id):
+        return
+    if team_id not in by.team_ids:
+        raise NotFound
+    raise NotAllowed("Only the team's administrators change who is in it.")
+
+
+def grantable_roles(by: Principal) -> tuple[Role, ...]:
+    """The roles that `by` may give in a team they administer.
+
+    A curator works on the catalogue of all teams, so only the platform's administrators name one.
+    """
+    if can_manage_accounts(by):
+        return tuple(Role)
+    return tuple(role for role in Role if role is not Role.CURATOR)
+
+
+def check_can_give_role(by: Principal, role: str) -> None:
+    """Raises InvalidInput for a role that does not exist, NotAllowed for a higher one."""
+    if role not in Role.values:
+        message = f"One of {', '.join(Role.values)}."
+        raise InvalidInput("Not valid: role.", errors={"role": [message]})
+    if role not in grantable_roles(by):
+        raise NotAllowed("Only administrators of the platform name curators.")
 
 
 def check_is_person(by: Principal) -> None:

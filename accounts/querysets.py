@@ -11,7 +11,13 @@ from accounts.choices import Role
 from aiagents.common.principals import Principal
 
 if TYPE_CHECKING:
-    from accounts.models import ApiKey, AuditEntry, IdempotencyRecord, Team
+    from accounts.models import (
+        ApiKey,
+        AuditEntry,
+        IdempotencyRecord,
+        Invitation,
+        Team,
+    )
 
 
 class TeamQuerySet(models.QuerySet["Team"]):
@@ -21,9 +27,21 @@ class TeamQuerySet(models.QuerySet["Team"]):
         """The principal's own teams."""
         return self.filter(id__in=principal.team_ids)
 
+    def shared(self) -> "TeamQuerySet":
+        """Teams that people are invited into."""
+        return self.filter(kind="shared")
+
     def personal_of(self, user_id: uuid.UUID) -> "TeamQuerySet":
         """The team that belongs to one person."""
         return self.filter(kind="personal", memberships__user_id=user_id)
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    """Invitations into teams."""
+
+    def open(self, now: dt.datetime) -> "InvitationQuerySet":
+        """Those that can still be accepted."""
+        return self.filter(accepted_at=None, revoked_at=None, expires_at__gt=now)
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):

@@ -3,6 +3,9 @@
 Values in, values out: whether a token was ended early is asked of the database elsewhere.
 Time is compared here and not by the JWT library, because the library takes an `exp` in text
 form, needs none at all, and reads a clock of its own.
+
+Several signing keys may be known at once: each token names its own in the header as `kid`, the
+first key signs and all verify, so a key is replaced without signing anybody out.
 """
 
 import datetime as dt
@@ -11,7 +14,8 @@ import hmac
 import re
 import secrets
 import uuid
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
@@ -32,6 +36,16 @@ REQUIRED = ["sub", "jti", "iat", "exp", "iss", "aud", "typ", "ver"]
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 JTI = re.compile(r"[0-9a-f]{32}\.[0-9a-f]{16}")
 OPAQUE_BYTES = 32
+KID_CHARS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """A secret of access tokens."""
+
+    #: The `kid` in the header of its tokens (RFC 7515 §4.1.4).
+    id: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +61,15 @@ class AccessToken:
     expires_at: dt.datetime
 
 
-def signing_key(secret: str) -> str:
-    """The key of access tokens, made from SECRET_KEY for this purpose alone."""
-    return hmac.new(
-        secret.encode(), b"accounts.access-token", hashlib.sha256
-    ).hexdigest()
+def named_keys(pairs: Sequence[tuple[str, str]]) -> tuple[SigningKey, ...]:
+    """The keys of JWT_SIGNING_KEYS, pairs of name and secret."""
+    return tuple(SigningKey(id=name, secret=_derived(secret)) for name, secret in pairs)
+
+
+def derived_keys(secrets_: Sequence[str]) -> tuple[SigningKey, ...]:
+    """Keys made from SECRET_KEY and those before it; each is named by its digest."""
+    derived = [_derived(secret) for secret in secrets_]
+    return tuple(SigningKey(id=digest(one)[:KID_CHARS], secret=one) for one in derived)
 
 
 def new_jti(family: uuid.UUID) -> str:
@@ -64,7 +82,7 @@ def family_of(jti: str) -> uuid.UUID | None:
     return uuid.UUID(jti[:32]) if JTI.fullmatch(jti) else None
 
 
-def write(token: AccessToken, *, key: str) -> str:
+def write(token: AccessToken, *, key: SigningKey) -> str:
     """The signed text of `token`."""
     payload: dict[str, Any] = {
         "typ": TYPE,
@@ -74,12 +92,12 @@ def write(token: AccessToken, *, key: str) -> str:
         "iat": int(token.issued_at.timestamp()),
         "exp": int(token.expires_at.timestamp()),
     }
-    return _backend(key).encode(payload)
+    return _Backend(key).encode(payload)
 
 
-def read(text: str, *, key: str, now: dt.datetime) -> AccessToken:
+def read(text: str, *, keys: Sequence[SigningKey], now: dt.datetime) -> AccessToken:
     """The token written in `text`. Raises Unauthenticated for anything but a valid one."""
-    token = _parsed(_claims(text, key=key))
+    token = _parsed(_claims(text, keys=keys))
     if token is None:
         raise Unauthenticated("The token is not valid; sign in again.")
     if token.expires_at <= now or token.issued_at > now + LEEWAY:
@@ -100,29 +118,55 @@ def digest(credential: str) -> str:
     return hashlib.sha256(credential.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _backend(key: str) -> TokenBackend:
-    return TokenBackend(ALGORITHM, signing_key=key, audience=AUDIENCE, issuer=ISSUER)
+class _Backend(TokenBackend):
+    """simplejwt's own, which has no place for the name of the key."""
+
+    def __init__(self, key: SigningKey) -> None:
+        super().__init__(
+            ALGORITHM, signing_key=key.secret, audience=AUDIENCE, issuer=ISSUER
+        )
+        self._key = key
+
+    def encode(self, payload: dict[str, Any]) -> str:
+        """The signed text; audience and issuer are ours."""
+        claims = payload | {"aud": self.audience, "iss": self.issuer}
+        named = {"kid": self._key.id}
+        return jwt.encode(claims, self._key.secret, ALGORITHM, headers=named)
 
 
-def _claims(text: str, *, key: str) -> dict[str, Any]:
+def _derived(secret: str) -> str:
+    """A key for this purpose alone, so that nothing else signed with `secret` is a token."""
+    return hmac.new(
+        secret.encode(), b"accounts.access-token", hashlib.sha256
+    ).hexdigest()
+
+
+def _claims(text: str, *, keys: Sequence[SigningKey]) -> dict[str, Any]:
     if len(text) > MAX_CHARS or not COMPACT.fullmatch(text):
         raise Unauthenticated("The token is not valid; sign in again.")
     try:
-        return jwt.decode(
-            text,
-            key,
-            algorithms=[ALGORITHM],
-            audience=AUDIENCE,
-            issuer=ISSUER,
-            options={
-                "require": REQUIRED,
-                "verify_exp": False,
-                "verify_iat": False,
-                "verify_nbf": False,
-            },
-        )
-    except jwt.InvalidTokenError as error:
+        kid = jwt.get_unverified_header(text).get("kid")
+        # `kid` only picks among our own keys; it is never an address or a path.
+        secrets_ = [key.secret for key in keys if key.id == kid]
+        return _verified(text, secret=secrets_[0])
+    except (jwt.InvalidTokenError, IndexError) as error:
         raise Unauthenticated("The token is not valid; sign in again.") from error
+
+
+def _verified(text: str, *, secret: str) -> dict[str, Any]:
+    return jwt.decode(
+        text,
+        secret,
+        algorithms=[ALGORITHM],
+        audience=AUDIENCE,
+        issuer=ISSUER,
+        options={
+            "require": REQUIRED,
+            "verify_exp": False,
+            "verify_iat": False,
+            "verify_nbf": False,
+        },
+    )
 
 
 def _parsed(claims: dict[str, Any]) -> AccessToken | None:

@@ -28,10 +28,12 @@ from agents.forms import DryRunForm, SuspensionForm
 from agents.models import (
     Agent,
     AgentVersion,
+    Batch,
     Category,
     Execution,
     ModelPrice,
     ModelProfile,
+    Shipment,
     Topic,
 )
 from aiagents.common import clock
@@ -333,3 +335,48 @@ def _named_changes(
         (change, count, names.get(change.user_id, "") if change.user_id else "")
         for change, count in found.changes
     ]
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnlyAdmin):
+    """How far batches are and what they cost, without their rows."""
+
+    list_display = (
+        "id",
+        "agent",
+        "status",
+        "pause_reason",
+        "mode",
+        "user",
+        "row_count",
+        "succeeded_count",
+        "failed_count",
+        "cost_usd",
+        "created_at",
+    )
+    list_filter = ("status", "mode", "pause_reason", "created_at")
+    list_select_related = ("agent", "user")
+    search_fields = ("id__exact", "agent__slug", "user__username")
+    ordering = ("-created_at", "-id")
+    exclude = ("name", "skipped")
+
+
+@admin.register(Shipment)
+class ShipmentAdmin(ReadOnlyAdmin):
+    """What is with the provider's batch service, under its own ids."""
+
+    list_display = (
+        "id",
+        "batch",
+        "status",
+        "provider_id",
+        "row_count",
+        "failures",
+        "due_at",
+        "sent_at",
+        "closed_at",
+    )
+    list_filter = ("status", "created_at")
+    list_select_related = ("batch",)
+    search_fields = ("id__exact", "batch__id__exact", "provider_id")
+    ordering = ("-created_at", "-id")

@@ -27,7 +27,8 @@ TERMINAL_VALUES = sorted(status.value for status in TERMINAL)
 TRANSITIONS: Mapping[str, frozenset[str]] = {
     S.QUEUED: frozenset({S.RUNNING, S.FAILED, S.CANCELLED, S.TIMED_OUT}),
     S.RUNNING: frozenset({S.QUEUED, S.WAITING, *TERMINAL}),
-    S.WAITING: frozenset({S.QUEUED, S.FAILED, S.CANCELLED, S.TIMED_OUT}),
+    # Straight to succeeded only from a batch of the model's service, which runs elsewhere.
+    S.WAITING: frozenset({S.QUEUED, *TERMINAL}),
     **{status: frozenset() for status in TERMINAL},
 }
 
@@ -58,6 +59,95 @@ class Lane(models.TextChoices):
     INTERACTIVE = "interactive", "Interactive"
     WORKFLOW = "workflow", "Workflow"
     BATCH = "batch", "Batch"
+
+
+class BatchMode(models.TextChoices):
+    """How the rows of a batch are run."""
+
+    #: As ordinary executions in the batch lane, a bounded number at once.
+    EXECUTIONS = "executions", "Ordinary runs"
+    #: By the batch service of the model's provider: slower, at half the price.
+    PROVIDER_BATCH = "provider_batch", "Provider's batch service"
+
+
+class BatchStatus(models.TextChoices):
+    """Where a batch stands."""
+
+    #: Rows are being started.
+    RUNNING = "running", "Running"
+    #: Rows that were started go on; no more are started.
+    PAUSED = "paused", "Paused"
+    #: No row is started any more; those under way are being stopped.
+    CANCELLING = "cancelling", "Cancelling"
+    CANCELLED = "cancelled", "Cancelled"
+    #: Every row is over, whatever came of it.
+    FINISHED = "finished", "Finished"
+
+
+B = BatchStatus
+BATCH_OVER = frozenset({B.CANCELLED, B.FINISHED})
+BATCH_OVER_VALUES = sorted(status.value for status in BATCH_OVER)
+BATCH_TRANSITIONS: Mapping[str, frozenset[str]] = {
+    B.RUNNING: frozenset({B.PAUSED, B.CANCELLING, B.FINISHED}),
+    B.PAUSED: frozenset({B.RUNNING, B.CANCELLING, B.FINISHED}),
+    B.CANCELLING: frozenset({B.CANCELLED}),
+    **{status: frozenset() for status in BATCH_OVER},
+}
+BATCH_LOOKS: Mapping[str, StatusLook] = {
+    B.RUNNING: StatusLook(label="Running", tone="running", icon="loader-circle"),
+    B.PAUSED: StatusLook(label="Paused", tone="waiting", icon="pause"),
+    B.CANCELLING: StatusLook(label="Cancelling", tone="cancelled", icon="square"),
+    B.CANCELLED: StatusLook(label="Cancelled", tone="cancelled", icon="square"),
+    B.FINISHED: StatusLook(label="Finished", tone="succeeded", icon="check"),
+}
+
+
+class PauseReason(models.TextChoices):
+    """Why a batch starts no rows; the label is the sentence shown."""
+
+    PERSON = "person", "Somebody has paused it."
+    POLICY_DENIED = "policy_denied", "The policy does not allow these runs any more."
+    AGENT_SUSPENDED = "agent_suspended", "The agent was suspended or withdrawn."
+    REQUESTER_GONE = (
+        "requester_gone",
+        "The person or the API key that started it has no access any more.",
+    )
+    PROVIDER_REFUSED = (
+        "provider_refused",
+        "The model's service refuses every key, or has no batch service.",
+    )
+
+
+class ItemState(models.TextChoices):
+    """Where a row of a batch stands; what came of it stands in its execution."""
+
+    #: Nothing was done with it yet, or it is to be sent once more.
+    PENDING = "pending", "Pending"
+    #: Its execution is under way, or over and not counted yet.
+    STARTED = "started", "Started"
+    #: Its end is in the figures of the batch.
+    COUNTED = "counted", "Counted"
+    #: The batch was cancelled before it began.
+    DROPPED = "dropped", "Dropped"
+
+
+class ShipmentStatus(models.TextChoices):
+    """Where a part of a batch stands that was handed to the provider's batch service."""
+
+    #: To be handed over; perhaps it was, and its id was lost with the process.
+    PREPARED = "prepared", "Prepared"
+    #: The provider has it, under the stored id.
+    SENT = "sent", "Sent"
+    #: Every row's result is stored, or the part was given up.
+    CLOSED = "closed", "Closed"
+
+
+H = ShipmentStatus
+SHIPMENT_TRANSITIONS: Mapping[str, frozenset[str]] = {
+    H.PREPARED: frozenset({H.SENT, H.CLOSED}),
+    H.SENT: frozenset({H.CLOSED}),
+    H.CLOSED: frozenset(),
+}
 
 
 class VersionStatus(models.TextChoices):

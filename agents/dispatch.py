@@ -61,6 +61,14 @@ def ask_to_stop(*, execution_id: uuid.UUID) -> None:
     transaction.on_commit(partial(_publish_stop, execution_id), robust=True)
 
 
+def forget_streams(keys: Sequence[uuid.UUID]) -> None:
+    """Delete the streamed text of runs that are deleted, after the commit.
+
+    Without Redis it goes by itself within a day.
+    """
+    transaction.on_commit(partial(_forget, tuple(keys)), robust=True)
+
+
 def text_so_far(execution_id: uuid.UUID) -> str:
     """The text that was streamed, for a run whose worker is gone; empty without Redis."""
     if rest.is_on():
@@ -99,6 +107,15 @@ def _append(append: Append) -> None:
 
 def _announce(key: uuid.UUID, message: dict[str, Any]) -> None:
     async_to_sync(get_channel_layer().group_send)(group_name(key), message)
+
+
+def _forget(keys: Sequence[uuid.UUID]) -> None:
+    try:
+        ProgressLog(redis_client.sync_client()).forget(keys)
+    except (RedisError, OSError) as error:
+        log.warning(
+            "streams_not_deleted", action="streams_not_deleted", cause=repr(error)
+        )
 
 
 def _publish_stop(execution_id: uuid.UUID) -> None:

@@ -88,6 +88,68 @@ ENDED_BY_STATUS: dict[str, type[_ExecutionEnded]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _BatchEvent(Event):
+    """What every event of a batch tells besides its name."""
+
+    aggregate: ClassVar[str] = "batch"
+
+    agent: str
+    agent_version: int
+    mode: str
+    row_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchCreated(_BatchEvent):
+    """Many inputs for one agent were accepted."""
+
+    name: ClassVar[str] = "batch.created"
+
+    skipped_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPaused(_BatchEvent):
+    """No more rows are started until it is resumed."""
+
+    name: ClassVar[str] = "batch.paused"
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchResumed(_BatchEvent):
+    """Rows are started again."""
+
+    name: ClassVar[str] = "batch.resumed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _BatchEnded(_BatchEvent):
+    """The figures of a batch that is over."""
+
+    succeeded_count: int
+    failed_count: int
+    cancelled_count: int
+    timed_out_count: int
+    cost_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchFinished(_BatchEnded):
+    """Every row is over."""
+
+    name: ClassVar[str] = "batch.finished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchCancelled(_BatchEnded):
+    """Somebody stopped it, and nothing of it goes on."""
+
+    name: ClassVar[str] = "batch.cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _AgentEvent(Event):
     """What every event of an agent tells besides its name."""
 

@@ -7,11 +7,23 @@ from django.db import models
 from django.db.models import F
 from django.db.models.functions import Now
 
-from agents.choices import ErrorCause, ExecutionStatus, VersionStatus
+from agents.choices import (
+    ErrorCause,
+    ExecutionStatus,
+    ItemState,
+    VersionStatus,
+)
 from aiagents.common.principals import Principal
 
 if TYPE_CHECKING:
-    from agents.models import Agent, AgentVersion, Execution
+    from agents.models import (
+        Agent,
+        AgentVersion,
+        Batch,
+        BatchItem,
+        Execution,
+        Shipment,
+    )
 
 END_EVENT_FIELDS = (
     *("id", "team_id", "user_id", "lane", "status", "attempt", "failures"),
@@ -95,3 +107,47 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
     def newest_first(self) -> "ExecutionQuerySet":
         """In the order of every list."""
         return self.order_by(F("created_at").desc(), F("id").desc())
+
+
+class BatchQuerySet(models.QuerySet["Batch"]):
+    """Batches."""
+
+    def visible_to(self, principal: Principal) -> "BatchQuerySet":
+        """Batches of the principal's teams."""
+        return self.filter(team_id__in=principal.team_ids)
+
+    def unfinished(self) -> "BatchQuerySet":
+        """Those that can still change."""
+        return self.filter(finished_at=None)
+
+    def newest_first(self) -> "BatchQuerySet":
+        """In the order of every list."""
+        return self.order_by(F("created_at").desc(), F("id").desc())
+
+
+class ItemQuerySet(models.QuerySet["BatchItem"]):
+    """Rows of batches."""
+
+    def pending(self) -> "ItemQuerySet":
+        """To be started, in the order of the file."""
+        return self.filter(state=ItemState.PENDING).order_by("position")
+
+    def started(self) -> "ItemQuerySet":
+        """Under way, or over and not counted yet."""
+        return self.filter(state=ItemState.STARTED)
+
+    def ended(self) -> "ItemQuerySet":
+        """Over and not counted yet."""
+        return self.started().filter(execution__finished_at__isnull=False)
+
+
+class ShipmentQuerySet(models.QuerySet["Shipment"]):
+    """Parts of batches at a provider."""
+
+    def open(self) -> "ShipmentQuerySet":
+        """Not settled."""
+        return self.filter(closed_at=None)
+
+    def due(self) -> "ShipmentQuerySet":
+        """To be looked at, by the database's clock."""
+        return self.open().filter(due_at__lte=Now())

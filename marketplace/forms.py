@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from django.forms import BoundField
+
 #: What was typed, by field name, as a browser sends it.
 Typed = Mapping[str, Sequence[str]]
 TRUTH = {"true": True, "false": False}
 LONG_TEXT_ROWS = 8
+KEPT_ATTRIBUTES = ("autocomplete", "maxlength", "inputmode")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,30 @@ class FormField:
         """The ids of help and error, for the control."""
         ids = [(f"{self.id}-help", self.help), (f"{self.id}-error", self.errors)]
         return " ".join(name for name, present in ids if present)
+
+
+def from_bound(bound: BoundField) -> FormField:
+    """A field of one of Django's forms as our pages show it."""
+    widget = bound.field.widget
+    kind = getattr(widget, "input_type", "text")
+    given = {key: str(value) for key, value in widget.attrs.items()}
+    kept = {key: given[key] for key in KEPT_ATTRIBUTES if key in given}
+    return FormField(
+        name=bound.html_name,
+        label=str(bound.label),
+        control="password" if kind == "password" else "input",
+        type=kind,
+        is_required=bound.field.required,
+        value="" if kind == "password" else str(bound.value() or ""),
+        help=_plain(bound.help_text),
+        errors=tuple(map(str, bound.errors)),
+        attributes=kept,
+    )
+
+
+def _plain(text: Any) -> str:
+    """A lazy text as it is; one that is safe HTML stays so."""
+    return text if isinstance(text, str) else str(text)
 
 
 def with_errors(

@@ -1,12 +1,14 @@
 """What the marketplace's pages read: the filtered catalogue, favourites, suggestions."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import orjson
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, QuerySet
 
+from accounts import selectors as account_selectors
 from agents import selectors as agent_selectors
 from agents.choices import Risk, Tier
 from agents.models import Agent, AgentVersion, Category, Topic
@@ -28,6 +30,21 @@ ORDERINGS = {
 MAX_PAGE = 10_000
 #: How many agents are looked at to find some of different categories.
 SUGGESTION_POOL = 400
+
+
+def export_files(by: Principal) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """Everything the platform keeps of a person, as pairs of file name and content.
+
+    Runs are a line of JSON each; all else is small and a file each.
+    """
+    records = account_selectors.own_records(by)
+    records["ratings"] = agent_selectors.own_feedback(by)
+    kept = Favourite.objects.filter(user_id=by.user_id).order_by("id")
+    records["favourites"] = list(kept.values("agent__slug", "created_at"))
+    for name, rows in records.items():
+        yield f"{name}.json", [_json(rows, indent=True)]
+    runs = agent_selectors.iterate_own_runs(by)
+    yield "runs.jsonl", (_json(run) + b"\n" for run in runs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,3 +252,8 @@ def _counts(
 ) -> dict[str, int]:
     rows = _narrowed(query, found).values_list(path)
     return dict(rows.annotate(count=Count("id")))
+
+
+def _json(value: object, *, indent: bool = False) -> bytes:
+    option = orjson.OPT_INDENT_2 if indent else 0
+    return orjson.dumps(value, default=str, option=option)

@@ -42,6 +42,13 @@ class LoginInput(InputSerializer):
 
     username = serializers.CharField(max_length=256, trim_whitespace=False)
     password = serializers.CharField(max_length=256, trim_whitespace=False)
+    code = serializers.CharField(
+        max_length=20,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Where the person has a second factor: the app's code, or a recovery code.",
+    )
 
 
 class TokenOutput(serializers.Serializer[Any]):
@@ -80,6 +87,77 @@ class TeamOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     name = serializers.CharField()
     kind = serializers.ChoiceField(choices=TeamKind.choices)
+
+
+class TeamInput(InputSerializer):
+    """A new shared team."""
+
+    name = serializers.CharField(max_length=100)
+
+
+class TeamRowOutput(TeamOutput):
+    """One of the caller's teams, and what they are in it."""
+
+    role = serializers.ChoiceField(
+        choices=Role.choices, source="own_role", allow_null=True
+    )
+    member_count = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+
+class MemberOutput(serializers.Serializer[Any]):
+    """A member of a team."""
+
+    user_id = serializers.UUIDField()
+    username = serializers.CharField(source="user.username")
+    role = serializers.ChoiceField(choices=Role.choices)
+    created_at = serializers.DateTimeField(help_text="When the member joined.")
+
+
+class RoleInput(InputSerializer):
+    """Another role for a member."""
+
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class InvitationInput(InputSerializer):
+    """An address to be invited."""
+
+    email = serializers.EmailField()
+    role = serializers.ChoiceField(choices=Role.choices, default=Role.USER)
+
+
+class InvitationOutput(serializers.Serializer[Any]):
+    """An invitation that waits."""
+
+    id = serializers.UUIDField()
+    email = serializers.EmailField()
+    role = serializers.ChoiceField(choices=Role.choices)
+    invited_by = serializers.CharField(source="invited_by.username")
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+
+
+class NewInvitationOutput(InvitationOutput):
+    """An invitation with its link, this once."""
+
+    link = serializers.URLField(
+        allow_null=True,
+        help_text="Also in the letter; null in the answer to a repeated request.",
+    )
+
+
+class AcceptInput(InputSerializer):
+    """The last part of an invitation's link."""
+
+    token = serializers.CharField(max_length=100)
+
+
+class PasswordInput(InputSerializer):
+    """A change of one's own password."""
+
+    current_password = serializers.CharField(max_length=256, trim_whitespace=False)
+    new_password = serializers.CharField(max_length=256, trim_whitespace=False)
 
 
 class RateLimitOutput(serializers.Serializer[Any]):

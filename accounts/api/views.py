@@ -1,9 +1,7 @@
 """Signing in and out, oneself, and API keys."""
 
-from typing import Any
-
 from django.contrib.auth import logout
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -13,25 +11,13 @@ from rest_framework.views import APIView
 from accounts import selectors, services
 from accounts.api import serializers
 from accounts.api.access import ANY_KEY
+from accounts.api.inputs import IDEMPOTENCY_KEY, valid
 from accounts.services import Answer
 from aiagents.common import clock
 from aiagents.common.addresses import client_address
 from aiagents.common.api.callers import http_of, principal_of
 from aiagents.common.api.pagination import NumberedPages
 from aiagents.common.api.serializers import InputSerializer
-
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    location=OpenApiParameter.HEADER,
-    description="1 to 255 visible ASCII.",
-)
-
-
-def _valid(kind: type[InputSerializer], request: Request) -> dict[str, Any]:
-    serializer = kind(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    values: dict[str, Any] = serializer.validated_data
-    return values
 
 
 class PublicView(APIView):
@@ -53,7 +39,7 @@ class RegisterView(PublicView):
     def post(self, request: Request) -> Response:
         """Register."""
         user = services.register_user(
-            **_valid(serializers.RegisterInput, request),
+            **valid(serializers.RegisterInput, request),
             address=client_address(request.META),
             now=clock.now(),
         )
@@ -74,7 +60,7 @@ class LoginView(PublicView):
     def post(self, request: Request) -> Response:
         """Sign in."""
         pair = services.log_in(
-            **_valid(serializers.LoginInput, request),
+            **valid(serializers.LoginInput, request),
             address=client_address(request.META),
             now=clock.now(),
         )
@@ -92,7 +78,7 @@ class RefreshView(PublicView):
     )
     def post(self, request: Request) -> Response:
         """Exchange a refresh token; each is good once."""
-        values = _valid(serializers.RefreshInput, request)
+        values = valid(serializers.RefreshInput, request)
         pair = services.refresh_tokens(refresh=values["refresh"], now=clock.now())
         return Response(serializers.TokenOutput(pair).data)
 
@@ -105,13 +91,32 @@ class LogoutView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Sign out; the access token is dead at once."""
-        values = _valid(serializers.LogoutInput, request)
+        values = valid(serializers.LogoutInput, request)
         principal = principal_of(request)
         services.log_out(
             principal=principal, refresh=values["refresh"] or "", now=clock.now()
         )
         if not principal.token_id:
             logout(http_of(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class PasswordView(APIView):
+    """One's own password; for people only."""
+
+    @extend_schema(
+        tags=["accounts"], request=serializers.PasswordInput, responses={204: None}
+    )
+    def post(self, request: Request) -> Response:
+        """Change it; every token and session ends at once, the caller's included."""
+        values = valid(serializers.PasswordInput, request)
+        services.change_password(
+            principal=principal_of(request),
+            current=values["current_password"],
+            new=values["new_password"],
+            address=client_address(request.META),
+            now=clock.now(),
+        )
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -125,7 +130,7 @@ class SocketTicketView(APIView):
     )
     def post(self, request: Request) -> Response:
         """A ticket that opens one socket within 30 seconds."""
-        _valid(InputSerializer, request)
+        valid(InputSerializer, request)
         ticket = services.issue_socket_ticket(principal_of(request))
         return Response(serializers.TicketOutput(ticket).data)
 
@@ -168,7 +173,7 @@ class ApiKeyListView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Make a key; the answer shows it once."""
-        values = _valid(serializers.ApiKeyInput, request)
+        values = valid(serializers.ApiKeyInput, request)
         secrets: list[str] = []
 
         def create() -> Answer:

@@ -6,16 +6,25 @@ full nobody is shut out, but each address has only a few tries left. So a crowd 
 slowed down, and the owner at an address of their own still gets in.
 """
 
+import contextlib
+import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
+from redis.exceptions import RedisError
 
 from accounts import limits, tokens
 from accounts.limits import Rule
-from aiagents.common.errors import RateLimited
+from aiagents.common.errors import RateLimited, Unavailable
 
 MINUTE_S = 60
 HOUR_S = 3600
+#: Three of a million codes are good at a time: at 1,440 tries a day even odds take 160 days.
+CODES, CODES_WINDOW_S = 5, 300
+#: A code is good for 30 s, and as long before and after.
+CODE_LIFE_S = 90
+LETTERS_PER_HOUR = 5
 #: An account takes this many times the limit of one address before it is held short.
 CEILING_FACTOR = 5
 SHORT_DIVISOR = 5
@@ -67,6 +76,47 @@ def count_sign_up(*, address: str | None) -> None:
     decision = limits.check_strictly([rule])
     if not decision.allowed:
         message = "Too many accounts were made from this address; try again later."
+        raise RateLimited(message, retry_after_s=decision.retry_after_s)
+
+
+@contextlib.contextmanager
+def counting_codes(*, user_id: uuid.UUID, code: str) -> Iterator[None]:
+    """Count a try of a second factor's code; one that succeeds is taken back, and used.
+
+    Per account and not per address: whoever tries codes has the password already. Raises
+    RateLimited, also for a code that was good and used; Unavailable without Redis.
+    """
+    rule = Rule(key=f"code:{user_id}", limit=CODES, window_s=CODES_WINDOW_S)
+    decision = limits.check_strictly([rule])
+    if not decision.allowed:
+        message = "Too many wrong codes; wait a few minutes."
+        raise RateLimited(message, retry_after_s=decision.retry_after_s)
+    try:
+        yield
+    except RedisError as error:
+        raise Unavailable("Codes cannot be checked for a moment; try again.") from error
+    Attempt(counted=(((rule,), decision.entry),)).forgive()
+    _use_up(code, user_id=user_id)
+
+
+def count_letter(*, email: str, address: str | None) -> None:
+    """Count a letter that somebody asks for. Raises RateLimited; Unavailable without Redis."""
+    to = tokens.digest(email.lower())[:32]
+    rules = [Rule(key=f"letter:{to}", limit=LETTERS_PER_HOUR, window_s=HOUR_S)]
+    if address is not None:
+        rules.append(_minutely(f"letter:{address}", settings.LOGIN_LIMIT_PER_MINUTE))
+    decision = limits.check_strictly(rules)
+    if not decision.allowed:
+        message = "Too many letters were asked for; try again later."
+        raise RateLimited(message, retry_after_s=decision.retry_after_s)
+
+
+def _use_up(code: str, *, user_id: uuid.UUID) -> None:
+    """django-allauth forgets a used code sooner than its clock stops taking it."""
+    key = f"code-used:{user_id}:{tokens.digest(code)[:32]}"
+    decision = limits.check_strictly([Rule(key=key, limit=1, window_s=CODE_LIFE_S)])
+    if not decision.allowed:
+        message = "This code was used; wait for the next one."
         raise RateLimited(message, retry_after_s=decision.retry_after_s)
 
 

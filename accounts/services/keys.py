@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from accounts import tokens
+from accounts import dispatch, tokens
 from accounts.choices import AuditAction, Scope
 from accounts.errors import TooManyKeys
 from accounts.models import ApiKey, User
@@ -89,6 +89,7 @@ def revoke_api_key(*, key_id: object, by: Principal, now: dt.datetime) -> None:
     if not ApiKey.objects.filter(id=key.id, revoked_at=None).update(revoked_at=now):
         raise NotFound
     _record(AuditAction.KEY_REVOKED, key, by=by, now=now)
+    dispatch.announce_ended_credentials(user_id=by.user_id)
 
 
 def note_key_use(

@@ -7,11 +7,14 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models import F
 
+from accounts import dispatch
 from accounts.choices import AuditAction
 from accounts.models import RefreshToken, Team, User
 from accounts.permissions import check_can_manage_accounts, check_is_person
 from accounts.services import audit, guard
+from accounts.services.addresses import is_email
 from accounts.services.passwords import matches, password_problems
+from accounts.services.sessions import end_all_sessions
 from aiagents.common.errors import Conflict, InvalidInput, NotFound, StaleTransition
 from aiagents.common.principals import Principal
 
@@ -30,12 +33,8 @@ def change_password(
     too many wrong ones, NotAllowed for an API key.
     """
     check_is_person(principal)
-    attempt = guard.begin_attempt(username=principal.username, address=address)
     user = User.objects.get(id=principal.user_id)
-    if not matches(user, current):
-        message = "This is not your password."
-        raise InvalidInput(message, errors={"current_password": [message]})
-    attempt.forgive()
+    check_own_password(user, current, field="current_password", address=address)
     if problems := password_problems(new):
         raise InvalidInput(
             "Not valid: new_password.", errors={"new_password": problems}
@@ -43,6 +42,42 @@ def change_password(
     _replace_password(user, hashed=make_password(new), by=principal, now=now)
     user.refresh_from_db()
     return user
+
+
+def is_own_password(*, user: User, password: str, address: str | None) -> bool:
+    """Whether a signed-in person gave their password. Raises RateLimited after too many tries."""
+    attempt = guard.begin_attempt(username=user.username, address=address)
+    if not matches(user, password):
+        return False
+    attempt.forgive()
+    return True
+
+
+def check_own_password(
+    user: User, password: str, *, field: str, address: str | None
+) -> None:
+    """Raises InvalidInput at `field` for a wrong password, RateLimited after too many tries."""
+    if not is_own_password(user=user, password=password, address=address):
+        message = "This is not your password."
+        raise InvalidInput(message, errors={field: [message]})
+
+
+def set_email(
+    *, principal: Principal, email: str, password: str, address: str | None
+) -> None:
+    """Replace one's own mail address, to which a forgotten password's letter goes.
+
+    A person without a password needs none. Raises InvalidInput, RateLimited, NotAllowed.
+    """
+    check_is_person(principal)
+    user = User.objects.get(id=principal.user_id)
+    if user.has_usable_password():
+        check_own_password(user, password, field="password", address=address)
+    email = email.strip()
+    if email and not is_email(email):
+        message = "Not a valid mail address."
+        raise InvalidInput("Not valid: email.", errors={"email": [message]})
+    User.objects.filter(id=user.id).update(email=email)
 
 
 def disable_user(*, user_id: uuid.UUID, by: Principal, now: dt.datetime) -> None:
@@ -67,6 +102,8 @@ def end_credentials(*, user_id: uuid.UUID, now: dt.datetime) -> None:
     User.objects.filter(id=user_id).update(token_version=F("token_version") + 1)
     live = RefreshToken.objects.filter(user_id=user_id, revoked_at=None)
     live.update(revoked_at=now)
+    end_all_sessions(user_id=user_id)
+    dispatch.announce_ended_credentials(user_id=user_id)
 
 
 @transaction.atomic

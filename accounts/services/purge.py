@@ -3,6 +3,7 @@
 import datetime as dt
 
 from accounts.models import IdempotencyRecord, RefreshToken, RevokedToken
+from accounts.services.sessions import purge_sessions
 
 #: A repeated request gets the first answer for this long (RELIABILITY §6).
 ANSWERS_KEPT = dt.timedelta(hours=48)
@@ -15,4 +16,4 @@ def purge_expired(*, now: dt.datetime) -> int:
         RevokedToken.objects.filter(expires_at__lt=now),
         RefreshToken.objects.filter(expires_at__lt=now),
     )
-    return sum(rows.delete()[0] for rows in gone)
+    return sum(rows.delete()[0] for rows in gone) + purge_sessions(now=now)

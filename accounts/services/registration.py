@@ -2,10 +2,10 @@
 
 import datetime as dt
 import re
+import secrets
+from collections.abc import Callable
 
 from django.contrib.auth.hashers import make_password
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from accounts.choices import AuditAction, Role, TeamKind
@@ -14,12 +14,13 @@ from accounts.events import UserRegistered
 from accounts.models import USERNAME_PATTERN, Membership, Team, User
 from accounts.selectors import find_user_by_name
 from accounts.services import audit, guard
+from accounts.services.addresses import is_email
 from accounts.services.passwords import is_plain, password_problems
 from aiagents.common.errors import Conflict, InvalidInput
 from analytics.services import record_event
 
+MIN_NAME_CHARS, MAX_WANTED_CHARS = 3, 40
 USERNAME_RULE = "3 to 50 characters: letters A to Z, digits, '_', '.' and '-'."
-MAX_EMAIL_CHARS = 254
 
 
 def register_user(
@@ -47,6 +48,24 @@ def register_user(
         if find_user_by_name(username):
             raise UsernameTaken from error
         raise
+
+
+@transaction.atomic
+def register_from_other_site(
+    *, user: User, wanted_name: str, save: Callable[[], object], now: dt.datetime
+) -> User:
+    """An account without a password for somebody whom another site vouches for.
+
+    `save` stores `user` with what links it to that site. The name is `wanted_name` as far as it
+    is free and made of our characters.
+    """
+    user.username = _free_name(wanted_name)
+    user.set_unusable_password()
+    user.date_joined = now
+    save()
+    team = _create_personal_team(user, now=now)
+    record_event(UserRegistered(aggregate_id=user.id, team_id=team.id, user_id=user.id))
+    return user
 
 
 def ensure_superuser(
@@ -108,21 +127,22 @@ def _create_personal_team(user: User, *, now: dt.datetime) -> Team:
     return team
 
 
+def _free_name(wanted: str) -> str:
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "", wanted.partition("@")[0])[:MAX_WANTED_CHARS]
+    name = plain if len(plain) >= MIN_NAME_CHARS else "person"
+    if not find_user_by_name(name) and name != "person":
+        return name
+    # Sixteen million per name: who tries them all is somebody else's limit.
+    return f"{name}-{secrets.token_hex(3)}"
+
+
 def _check_new_account(*, username: str, password: str, email: str) -> None:
     errors: dict[str, list[str]] = {}
     if not re.fullmatch(USERNAME_PATTERN, username):
         errors["username"] = [USERNAME_RULE]
     if problems := password_problems(password):
         errors["password"] = problems
-    if email and not _is_email(email):
+    if email and not is_email(email):
         errors["email"] = ["Not a valid mail address."]
     if errors:
         raise InvalidInput(f"Not valid: {', '.join(errors)}.", errors=errors)
-
-
-def _is_email(text: str) -> bool:
-    try:
-        validate_email(text)
-    except ValidationError:
-        return False
-    return len(text) <= MAX_EMAIL_CHARS and is_plain(text)

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import transaction
 
-from accounts import tokens
+from accounts import dispatch, tokens
 from accounts.choices import AuditAction
 from accounts.events import UserLoggedIn
 from accounts.models import RefreshToken, RevokedToken, User
 from accounts.permissions import check_is_person
-from accounts.selectors import SIGN_IN_AGAIN, find_user_by_name
+from accounts.selectors import SIGN_IN_AGAIN, find_user_by_name, signing_keys
 from accounts.services import audit, guard
 from accounts.services.passwords import matches
 from accounts.services.registration import ensure_personal_team
-from aiagents.common import ids
+from accounts.services.second_factors import check_second_factor
+from aiagents.common import clock, ids
 from aiagents.common.errors import Unauthenticated
 from aiagents.common.principals import Principal
 from analytics.services import record_event
@@ -36,27 +37,61 @@ class TokenPair:
     expires_in_s: int
 
 
-def sign_in(
-    *, username: str, password: str, address: str | None, now: dt.datetime
-) -> User:
-    """The person who proved to be `username`, for a session; records the sign-in.
+def verify_password(*, username: str, password: str, address: str | None) -> User:
+    """The person who gave the password of `username`; a second factor may still be due.
 
     Raises Unauthenticated, RateLimited, and Unavailable while failures cannot be counted;
     None as `address` means no limit.
     """
-    user = _verified(username=username, password=password, address=address, now=now)
-    _record_sign_in(user, kind="session", address=address, now=now)
+    attempt = guard.begin_attempt(username=username, address=address)
+    user = find_user_by_name(username)
+    if not matches(user, password) or user is None:
+        _record_failure(user, address=address)
+        raise Unauthenticated(WRONG, code="bad_credentials")
+    attempt.forgive()
     return user
 
 
+@transaction.atomic
+def record_sign_in(
+    *,
+    user: User,
+    kind: str = "session",
+    address: str | None = None,
+    now: dt.datetime,
+) -> None:
+    """Somebody is signed in, with everything that was asked of them; `kind` is session or token."""
+    User.objects.filter(id=user.id).update(last_login=now)
+    team = ensure_personal_team(user=user, now=now)
+    record_event(UserLoggedIn(aggregate_id=user.id, team_id=team.id, user_id=user.id))
+    deed = audit.Deed(
+        action=AuditAction.SIGNED_IN,
+        target=f"user:{user.id}",
+        team_id=team.id,
+        user_id=user.id,
+        details={"kind": kind, "address": address},
+    )
+    audit.record_deeds([deed], now=now)
+
+
 def log_in(
-    *, username: str, password: str, address: str | None, now: dt.datetime
+    *,
+    username: str,
+    password: str,
+    code: str = "",
+    address: str | None,
+    now: dt.datetime,
 ) -> TokenPair:
-    """As `sign_in`, for a program: a pair of tokens."""
-    user = _verified(username=username, password=password, address=address, now=now)
+    """A pair of tokens for a program.
+
+    Raises as `verify_password`; Unauthenticated also when the person has a second factor and
+    `code`, of their app or a recovery code, is missing or wrong.
+    """
+    user = verify_password(username=username, password=password, address=address)
+    check_second_factor(user, code=code)
     with transaction.atomic():
         pair = _issue(user, family=ids.new_id(), now=now)
-        _record_sign_in(user, kind="token", address=address, now=now)
+        record_sign_in(user=user, kind="token", address=address, now=now)
         return pair
 
 
@@ -90,6 +125,7 @@ def log_out(*, principal: Principal, refresh: str = "", now: dt.datetime) -> Non
         families = {tokens.family_of(principal.token_id), link.family if link else None}
         for family in filter(None, families):
             _end_chain(user_id=principal.user_id, family=family, now=now)
+        dispatch.announce_ended_credentials(user_id=principal.user_id)
         if principal.token_id:
             record_sign_out(principal=principal, kind="token", now=now)
 
@@ -106,38 +142,7 @@ def record_sign_out(*, principal: Principal, kind: str, now: dt.datetime) -> Non
     )
 
 
-def _verified(
-    *, username: str, password: str, address: str | None, now: dt.datetime
-) -> User:
-    attempt = guard.begin_attempt(username=username, address=address)
-    user = find_user_by_name(username)
-    if not matches(user, password) or user is None:
-        _record_failure(user, address=address, now=now)
-        raise Unauthenticated(WRONG, code="bad_credentials")
-    attempt.forgive()
-    return user
-
-
-@transaction.atomic
-def _record_sign_in(
-    user: User, *, kind: str, address: str | None, now: dt.datetime
-) -> None:
-    User.objects.filter(id=user.id).update(last_login=now)
-    team = ensure_personal_team(user=user, now=now)
-    record_event(UserLoggedIn(aggregate_id=user.id, team_id=team.id, user_id=user.id))
-    deed = audit.Deed(
-        action=AuditAction.SIGNED_IN,
-        target=f"user:{user.id}",
-        team_id=team.id,
-        user_id=user.id,
-        details={"kind": kind, "address": address},
-    )
-    audit.record_deeds([deed], now=now)
-
-
-def _record_failure(
-    user: User | None, *, address: str | None, now: dt.datetime
-) -> None:
+def _record_failure(user: User | None, *, address: str | None) -> None:
     """In the platform's chain, so that a stranger's tries hold up nobody's team.
 
     The name that was typed is not kept: people type passwords there.
@@ -147,7 +152,7 @@ def _record_failure(
         action=AuditAction.SIGN_IN_FAILED,
         target=f"user:{user.id}" if user else "user:unknown",
         by=None,
-        now=now,
+        now=clock.now(),
         address=address,
         cause="disabled" if is_disabled else "wrong",
     )
@@ -183,7 +188,7 @@ def _issue(user: User, *, family: uuid.UUID, now: dt.datetime) -> TokenPair:
         expires_at=now + dt.timedelta(seconds=settings.ACCESS_TOKEN_S),
     )
     return TokenPair(
-        access=tokens.write(access, key=tokens.signing_key(settings.SECRET_KEY)),
+        access=tokens.write(access, key=signing_keys()[0]),
         refresh=refresh,
         expires_in_s=settings.ACCESS_TOKEN_S,
     )
@@ -218,3 +223,4 @@ def _end_chain(*, user_id: uuid.UUID, family: uuid.UUID, now: dt.datetime) -> No
     User.objects.select_for_update().get(id=user_id)
     chain = RefreshToken.objects.filter(user_id=user_id, family=family, revoked_at=None)
     chain.update(revoked_at=now)
+    dispatch.announce_ended_credentials(user_id=user_id)

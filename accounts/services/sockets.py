@@ -16,10 +16,12 @@ def identify(
     api_key: str,
     authorization: str,
     session_user_id: uuid.UUID | None,
+    session_id: uuid.UUID | None = None,
     now: dt.datetime,
 ) -> Principal:
     """The principal behind the first credential that is given, in the order of arguments.
 
+    `session_id` is the browser's, of which the session itself holds the id.
     Raises Unauthenticated for a bad one or none, Unavailable for a ticket without Redis.
     """
     if ticket:
@@ -28,8 +30,10 @@ def identify(
         return _key_principal(api_key, now=now)
     if authorization:
         return selectors.get_token_principal(_bearer(authorization), now=now)
-    principal = (
-        selectors.load_principal(session_user_id, now=now) if session_user_id else None
+    if session_user_id is None:
+        raise Unauthenticated
+    principal = selectors.load_principal(
+        session_user_id, session_id=session_id, now=now
     )
     if principal is None:
         raise Unauthenticated

@@ -66,6 +66,7 @@ def _packed(principal: Principal) -> str:
             "user_id": str(principal.user_id),
             "api_key_id": str(principal.api_key_id) if principal.api_key_id else None,
             "token_id": principal.token_id,
+            "session_id": str(principal.session_id) if principal.session_id else None,
             "token_version": principal.token_version,
             "expires_at": principal.expires_at and principal.expires_at.isoformat(),
         }
@@ -75,19 +76,20 @@ def _packed(principal: Principal) -> str:
 def _unpacked(packed: Any) -> Principal:
     """What `find_current` needs; the rest it reads again."""
     data = json.loads(packed)
-    user_id, key_id, ends = (
-        uuid.UUID(data["user_id"]),
-        data["api_key_id"],
-        data["expires_at"],
-    )
+    user_id, ends = uuid.UUID(data["user_id"]), data["expires_at"]
     return Principal(
         user_id=user_id,
         username="",
         team_id=user_id,
         team_ids=(),
         roles=frozenset(),
-        api_key_id=uuid.UUID(key_id) if key_id else None,
+        api_key_id=_id(data["api_key_id"]),
         token_id=data["token_id"],
+        session_id=_id(data["session_id"]),
         token_version=data["token_version"],
         expires_at=dt.datetime.fromisoformat(ends) if ends else None,
     )
+
+
+def _id(text: str | None) -> uuid.UUID | None:
+    return uuid.UUID(text) if text else None

@@ -440,16 +440,20 @@ class TestCredentials:
         ],
     )
     def test_signed_by_us_and_still_wrong(self, owner, settings, changes):
-        key = tokens.signing_key(settings.SECRET_KEY)
-        good = jwt.decode(owner.credential, key, ["HS256"], audience="aiagents-api")
+        (key,) = tokens.derived_keys([settings.SECRET_KEY])
+        good = jwt.decode(
+            owner.credential, key.secret, ["HS256"], audience="aiagents-api"
+        )
         for payload, status in ((good, 200), (good | changes, 401)):
-            text = jwt.encode(payload, key, "HS256")
+            text = jwt.encode(payload, key.secret, "HS256", headers={"kid": key.id})
             assert with_header(f"Bearer {text}").get(ME).status_code == status
 
     def test_signed_with_the_bare_secret(self, owner, settings):
-        key = tokens.signing_key(settings.SECRET_KEY)
-        good = jwt.decode(owner.credential, key, ["HS256"], audience="aiagents-api")
-        forged = jwt.encode(good, settings.SECRET_KEY, "HS256")
+        (key,) = tokens.derived_keys([settings.SECRET_KEY])
+        good = jwt.decode(
+            owner.credential, key.secret, ["HS256"], audience="aiagents-api"
+        )
+        forged = jwt.encode(good, settings.SECRET_KEY, "HS256", headers={"kid": key.id})
         problem(with_header(f"Bearer {forged}").get(ME), 401)
 
     @pytest.mark.parametrize(
@@ -601,7 +605,7 @@ class TestSchema:
         patterns = [path("api/v1/", include("accounts.api.urls"))]
         schema = SchemaGenerator(patterns=patterns).get_schema(public=True)
         assert capsys.readouterr().err == ""
-        assert len(schema["paths"]) == 8
+        assert len(schema["paths"]) == 15
         names = set(schema["components"]["securitySchemes"])
         assert names == {"apiKey", "bearer", "session"}
 

@@ -74,10 +74,9 @@ class TestWhatIsTold:
         assert entry.target == f"user:{user.id}"
         assert entry.chain == personal_team_of(user).id
 
-    @pytest.mark.parametrize("way", [services.sign_in, services.log_in])
-    def test_a_sign_in(self, way):
+    def test_a_sign_in_by_token(self):
         user = UserFactory(password=PASSWORD)
-        way(
+        services.log_in(
             username=user.username,
             password=PASSWORD,
             address="127.0.0.9",
@@ -85,7 +84,14 @@ class TestWhatIsTold:
         )
         entry = last(A.SIGNED_IN)
         assert (entry.user_id, entry.chain) == (user.id, personal_team_of(user).id)
-        assert entry.details["address"] == "127.0.0.9"
+        assert entry.details == {"kind": "token", "address": "127.0.0.9"}
+
+    def test_a_sign_in_of_a_browser(self, client):
+        user = UserFactory(password=PASSWORD)
+        client.post("/login", {"username": user.username, "password": PASSWORD})
+        entry = last(A.SIGNED_IN)
+        assert entry.user_id == user.id
+        assert entry.details == {"kind": "session", "address": "127.0.0.1"}
 
     def test_a_failed_sign_in_without_the_name_that_was_typed(self):
         user = UserFactory(password=PASSWORD)

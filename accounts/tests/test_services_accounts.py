@@ -343,10 +343,10 @@ class TestTeams:
         with pytest.raises(InvalidInput):
             services.create_team(name=name, by=administrator.principal, now=now())
 
-    def test_only_administrators(self, owner, shared_team):
+    def test_only_administrators(self, owner, colleague, shared_team):
         with pytest.raises(NotAllowed):
             services.create_team(name="Mine", by=owner.principal, now=now())
-        asked = {"team_id": shared_team.id, "user_id": owner.user.id, "now": now()}
+        asked = {"team_id": shared_team.id, "user_id": colleague.user.id, "now": now()}
         with pytest.raises(NotAllowed):
             services.set_membership(**asked, role=Role.ADMIN, by=owner.principal)
         with pytest.raises(NotAllowed):

@@ -427,6 +427,23 @@ class TestWhatEndsTokens:
         settings.SECRET_KEY = "another-secret-" + "y" * 50
         assert_dead(pair)
 
+    def test_a_replaced_key_verifies_until_it_is_taken_out(self, anna, settings):
+        old, new = ("2026-05", "o" * 32), ("2026-11", "n" * 32)
+        settings.JWT_SIGNING_KEYS = (old,)
+        pair = log_in()
+        settings.JWT_SIGNING_KEYS = (new, old)
+        assert who(pair).user_id == anna.id
+        newer = log_in()
+        settings.JWT_SIGNING_KEYS = (new,)
+        assert_dead(pair)
+        assert who(newer).user_id == anna.id
+
+    def test_a_replaced_secret_verifies_while_it_is_a_fallback(self, anna, settings):
+        pair = log_in()
+        settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+        settings.SECRET_KEY = "another-secret-" + "y" * 50
+        assert who(pair).user_id == anna.id
+
 
 class TestChangePassword:
     @pytest.mark.parametrize("new", ["short", "password123", "x" * 257, "a\x00bcdefgh"])

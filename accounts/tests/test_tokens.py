@@ -13,7 +13,7 @@ from aiagents.common.errors import Unauthenticated
 from aiagents.common.ids import new_id
 
 NOW = dt.datetime(2026, 1, 15, 12, 0, tzinfo=dt.UTC)
-KEY = tokens.signing_key("a secret of the platform")
+(KEY,) = tokens.derived_keys(["a secret of the platform"])
 FAMILY = new_id()
 
 
@@ -43,8 +43,13 @@ def claims(**changes):
     return {name: value for name, value in (good | changes).items() if value is not ...}
 
 
-def encode(payload, *, key=KEY, algorithm="HS256", headers=None):
-    return jwt.encode(payload, key, algorithm=algorithm, headers=headers)
+def encode(payload, *, key=KEY.secret, algorithm="HS256", headers=None):
+    named = {"kid": KEY.id} | (headers or {})
+    return jwt.encode(payload, key, algorithm=algorithm, headers=named)
+
+
+def read(text, *, keys=(KEY,), now=NOW):
+    return tokens.read(text, keys=keys, now=now)
 
 
 def part(value):
@@ -57,12 +62,12 @@ def unsigned(algorithm, signature=""):
 
 def test_reads_what_it_wrote():
     written = token()
-    assert tokens.read(tokens.write(written, key=KEY), key=KEY, now=NOW) == written
+    assert read(tokens.write(written, key=KEY)) == written
 
 
 def test_the_example_claims_are_good():
     """Else the table below would prove nothing."""
-    assert tokens.read(encode(claims()), key=KEY, now=NOW)
+    assert read(encode(claims()))
 
 
 SECONDS = int(NOW.timestamp())
@@ -72,7 +77,10 @@ BAD = {
     "no signature": unsigned("HS256"),
     "another signature": unsigned("HS256", "c2lnbmF0dXJl"),
     "another key": encode(claims(), key="another key of good length, 32 bytes"),
-    "another algorithm": encode(claims(), key=KEY * 2, algorithm="HS512"),
+    "another algorithm": encode(claims(), key=KEY.secret * 2, algorithm="HS512"),
+    "without the name of a key": jwt.encode(claims(), KEY.secret, algorithm="HS256"),
+    "name of an unknown key": encode(claims(), headers={"kid": "another"}),
+    "a path as the name of a key": encode(claims(), headers={"kid": "../../dev/null"}),
     "critical header": encode(claims(), headers={"crit": ["x"], "x": 1}),
     "expired now": encode(claims(exp=SECONDS)),
     "expired a second ago": encode(claims(exp=SECONDS - 1)),
@@ -115,21 +123,21 @@ BAD = {
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD.keys())
 def test_refuses(text):
     with pytest.raises(Unauthenticated):
-        tokens.read(text, key=KEY, now=NOW)
+        read(text)
 
 
 def test_another_clock_may_be_a_minute_ahead():
     ahead = encode(claims(iat=SECONDS + 60))
-    assert tokens.read(ahead, key=KEY, now=NOW)
+    assert read(ahead)
     with pytest.raises(Unauthenticated):
-        tokens.read(encode(claims(iat=SECONDS + 61)), key=KEY, now=NOW)
+        read(encode(claims(iat=SECONDS + 61)))
 
 
 def test_lives_until_its_last_second():
     text = encode(claims(exp=SECONDS + 10))
-    assert tokens.read(text, key=KEY, now=NOW + dt.timedelta(seconds=9.9))
+    assert read(text, now=NOW + dt.timedelta(seconds=9.9))
     with pytest.raises(Unauthenticated):
-        tokens.read(text, key=KEY, now=NOW + dt.timedelta(seconds=10))
+        read(text, now=NOW + dt.timedelta(seconds=10))
 
 
 def test_the_name_tells_the_family():
@@ -138,5 +146,35 @@ def test_the_name_tells_the_family():
 
 
 def test_the_signing_key_is_not_the_secret():
-    assert tokens.signing_key("another secret") != KEY
-    assert len(KEY) == 64
+    (other,) = tokens.derived_keys(["another secret"])
+    assert other.secret != KEY.secret
+    assert len(KEY.secret) == 64
+    assert KEY.secret not in repr(KEY)
+
+
+class TestRotation:
+    OLD, NEW = tokens.named_keys([("2026-05", "o" * 32), ("2026-11", "n" * 32)])
+
+    def test_a_token_names_its_key(self):
+        header = jwt.get_unverified_header(tokens.write(token(), key=self.NEW))
+        assert header["kid"] == "2026-11"
+
+    def test_every_known_key_verifies(self):
+        for key in (self.OLD, self.NEW):
+            written = token()
+            text = tokens.write(written, key=key)
+            assert read(text, keys=[self.NEW, self.OLD]) == written
+
+    def test_a_key_that_was_taken_out_verifies_nothing(self):
+        with pytest.raises(Unauthenticated):
+            read(tokens.write(token(), key=self.OLD), keys=[self.NEW])
+
+    def test_a_token_cannot_borrow_the_name_of_another_key(self):
+        text = encode(claims(), key=self.OLD.secret, headers={"kid": self.NEW.id})
+        with pytest.raises(Unauthenticated):
+            read(text, keys=[self.NEW, self.OLD])
+
+    def test_equal_secrets_in_other_places_are_other_keys(self):
+        """A secret is a key for tokens only after it was made one."""
+        (named,) = tokens.named_keys([("x", "o" * 32)])
+        assert named.secret != "o" * 32

@@ -137,6 +137,7 @@ class ExecutionOutput(serializers.Serializer[Any]):
     error = ErrorOutput(allow_null=True)
     queue = QueueOutput(required=False)
     retry_of = serializers.UUIDField(allow_null=True)
+    batch_id = serializers.UUIDField(allow_null=True)
     metadata = serializers.DictField()
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
@@ -222,6 +223,7 @@ def execution_body(row: Execution) -> dict[str, Any]:
         "cancel_requested": row.cancel_requested_at is not None,
         "error": _error(row),
         "retry_of": str(row.retry_of_id) if row.retry_of_id else None,
+        "batch_id": str(row.batch_id) if row.batch_id else None,
         "metadata": row.metadata,
         "created_at": row.created_at,
         "started_at": row.started_at,

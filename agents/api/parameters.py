@@ -16,13 +16,8 @@ MAX_SEQ = 2**53
 PAGING = frozenset({"cursor", "page_size"})
 
 
-class ListParameters(serializers.Serializer[Any]):
-    """Filters of the list."""
-
-    status = serializers.ChoiceField(choices=ExecutionStatus.choices, required=False)
-    agent = serializers.CharField(max_length=64, required=False)
-    since = serializers.DateTimeField(required=False, default_timezone=dt.UTC)
-    until = serializers.DateTimeField(required=False, default_timezone=dt.UTC)
+class FilterParameters(serializers.Serializer[Any]):
+    """A query string that has only what it declares, beside the page."""
 
     @classmethod
     def read(cls, request: Request) -> dict[str, Any]:
@@ -37,6 +32,16 @@ class ListParameters(serializers.Serializer[Any]):
         parameters = cls(data={k: v for k, v in given.items() if k not in PAGING})
         parameters.is_valid(raise_exception=True)
         return dict(parameters.validated_data)
+
+
+class ListParameters(FilterParameters):
+    """Filters of the list of executions."""
+
+    status = serializers.ChoiceField(choices=ExecutionStatus.choices, required=False)
+    agent = serializers.CharField(max_length=64, required=False)
+    batch = serializers.UUIDField(required=False)
+    since = serializers.DateTimeField(required=False, default_timezone=dt.UTC)
+    until = serializers.DateTimeField(required=False, default_timezone=dt.UTC)
 
 
 def read_after(request: Request) -> int:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from agents.api import catalogue, executions, policy
+from agents.api import batches, catalogue, executions, policy
 
 urlpatterns = [
     path("categories", catalogue.ListCategories.as_view(), name="list_categories"),
@@ -38,5 +38,27 @@ urlpatterns = [
         "executions/<str:execution_id>/events",
         executions.ExecutionEvents.as_view(),
         name="list_execution_events",
+    ),
+    path("batches", batches.Batches.as_view(), name="batches"),
+    path("batches/<str:batch_id>", batches.OneBatch.as_view(), name="batch"),
+    path(
+        "batches/<str:batch_id>/pause",
+        batches.PauseBatch.as_view(),
+        name="pause_batch",
+    ),
+    path(
+        "batches/<str:batch_id>/resume",
+        batches.ResumeBatch.as_view(),
+        name="resume_batch",
+    ),
+    path(
+        "batches/<str:batch_id>/cancel",
+        batches.CancelBatch.as_view(),
+        name="cancel_batch",
+    ),
+    path(
+        "batches/<str:batch_id>/results",
+        batches.BatchResults.as_view(),
+        name="batch_results",
     ),
 ]

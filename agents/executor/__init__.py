@@ -5,5 +5,6 @@ is a call of `agents.services.attempts`.
 """
 
 from agents.executor.executor import Executor, current, start_executor
+from agents.executor.shipping import Shipper
 
-__all__ = ["Executor", "current", "start_executor"]
+__all__ = ["Executor", "Shipper", "current", "start_executor"]

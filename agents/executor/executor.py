@@ -286,16 +286,18 @@ async def keep_up(helper: Callable[[], Awaitable[None]]) -> None:
 def configured_provider() -> Provider:
     """The demo model where one is set up, else Anthropic's service or its like."""
     kind = "demo" if settings.DEMO_MODEL_URL else "anthropic"
-    return make_provider(
-        kind,
-        ProviderSettings(
-            base_url=settings.DEMO_MODEL_URL or settings.ANTHROPIC_BASE_URL,
-            api_keys=tuple(settings.ANTHROPIC_API_KEYS),
-            connect_s=settings.MODEL_CONNECT_TIMEOUT_S,
-            first_byte_s=settings.MODEL_FIRST_BYTE_TIMEOUT_S,
-            idle_s=settings.MODEL_IDLE_TIMEOUT_S,
-            concurrency=settings.WORKER_CONCURRENCY,
-        ),
+    return make_provider(kind, provider_settings())
+
+
+def provider_settings() -> ProviderSettings:
+    """Where the configured model is, and how patient to be with it."""
+    return ProviderSettings(
+        base_url=settings.DEMO_MODEL_URL or settings.ANTHROPIC_BASE_URL,
+        api_keys=tuple(settings.ANTHROPIC_API_KEYS),
+        connect_s=settings.MODEL_CONNECT_TIMEOUT_S,
+        first_byte_s=settings.MODEL_FIRST_BYTE_TIMEOUT_S,
+        idle_s=settings.MODEL_IDLE_TIMEOUT_S,
+        concurrency=settings.WORKER_CONCURRENCY,
     )
 
 

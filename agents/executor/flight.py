@@ -25,6 +25,7 @@ from agents.runtime import (
     Usage,
 )
 from agents.runtime.errors import refused_for_good
+from agents.runtime.output import check_stop_reason
 from agents.runtime.pricing import cost_of, price_for
 from agents.runtime.providers import Provider
 from agents.services import attempts
@@ -165,21 +166,7 @@ class Flight:
 
     def _conclude(self) -> None:
         """Judge a finished answer by why it ended and by its contract. Raises ProviderError."""
-        match self._stop_reason:
-            case "refusal":
-                raise refused_for_good(
-                    "The model declined to answer.", code=ErrorCode.LLM_REFUSED
-                )
-            case "model_context_window_exceeded":
-                raise refused_for_good(
-                    "Input and answer together are longer than the model accepts.",
-                    code=ErrorCode.INVALID_INPUT,
-                )
-            case "tool_use" | "pause_turn":
-                raise refused_for_good(
-                    "The model asked for a tool that this agent does not have.",
-                    code=ErrorCode.BAD_MODEL_OUTPUT,
-                )
+        check_stop_reason(self._stop_reason)
         self._structured = self._agent.conclude(self._text(), provider=self._provider)
 
     def _begin_again(self) -> None:

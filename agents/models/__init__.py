@@ -1,5 +1,6 @@
 """The tables of agents."""
 
+from agents.models.batches import Batch, BatchItem, Shipment
 from agents.models.catalogue import Agent, AgentVersion, Category, Topic
 from agents.models.executions import Execution, ExecutionFeedback
 from agents.models.figures import AgentFigures
@@ -9,10 +10,13 @@ __all__ = [
     "Agent",
     "AgentFigures",
     "AgentVersion",
+    "Batch",
+    "BatchItem",
     "Category",
     "Execution",
     "ExecutionFeedback",
     "ModelPrice",
     "ModelProfile",
+    "Shipment",
     "Topic",
 ]

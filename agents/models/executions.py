@@ -49,6 +49,14 @@ class Execution(UUIDModel):
     retry_of = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, related_name="retries"
     )
+    #: The batch that it is a row of; its retry is not.
+    batch = models.ForeignKey(
+        "agents.Batch",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="executions",
+        db_index=False,
+    )
 
     # --- where it stands ---
     status = models.CharField(
@@ -136,6 +144,11 @@ class Execution(UUIDModel):
                 fields=["finished_at"],
                 name="execution_finished",
                 condition=Q(finished_at__isnull=False),
+            ),
+            models.Index(
+                fields=["batch", "-created_at", "-id"],
+                name="execution_of_batch",
+                condition=Q(batch__isnull=False),
             ),
             models.Index(
                 fields=["status", "lease_until"],

@@ -1,5 +1,6 @@
 """The agents themselves: what to ask a model for, and what to make of its answer."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -63,6 +64,11 @@ class EnhancedAgent(BaseAgent):
             plan.definition, domain=plan.domain, blocks=plan.blocks
         )
         self._short_system = assemble_short_system(plan.definition)
+
+    @property
+    def system_digest(self) -> str:
+        """SHA-256 of the whole system prompt, which names it in the lineage of a run."""
+        return hashlib.sha256(self._system.encode()).hexdigest()
 
     @property
     def slug(self) -> str:

@@ -13,6 +13,25 @@ from agents.runtime.errors import refused_for_good
 MAX_SHOWN = 3
 
 
+def check_stop_reason(reason: str) -> None:
+    """Judge an answer by why it ended. Raises ProviderError unless it may be used."""
+    match reason:
+        case "refusal":
+            raise refused_for_good(
+                "The model declined to answer.", code=ErrorCode.LLM_REFUSED
+            )
+        case "model_context_window_exceeded":
+            raise refused_for_good(
+                "Input and answer together are longer than the model accepts.",
+                code=ErrorCode.INVALID_INPUT,
+            )
+        case "tool_use" | "pause_turn":
+            raise refused_for_good(
+                "The model asked for a tool that this agent does not have.",
+                code=ErrorCode.BAD_MODEL_OUTPUT,
+            )
+
+
 def check_output(contract: OutputContract, text: str, *, with_schema: bool) -> Any:
     """The parsed JSON of an answer that must be JSON, else None.
 

@@ -7,6 +7,8 @@ from agents.runtime.values import Price, Usage
 
 MILLION = Decimal(1_000_000)
 MICRO = Decimal("0.000001")
+#: Everything costs half by the Message Batches API (batch processing page, 2026-11-22).
+BATCH_RATE = Decimal("0.5")
 
 
 def price_for(prices: Sequence[Price], *, prompt_tokens: int) -> Price | None:
@@ -17,8 +19,13 @@ def price_for(prices: Sequence[Price], *, prompt_tokens: int) -> Price | None:
     return max(fitting, key=lambda p: p.above_prompt_tokens)
 
 
-def cost_of(usage: Usage, price: Price | None) -> Decimal:
-    """US dollars to the micro-dollar; zero without a price, as for the demo model."""
+def cost_of(
+    usage: Usage, price: Price | None, *, rate: Decimal = Decimal(1)
+) -> Decimal:
+    """US dollars to the micro-dollar; zero without a price, as for the demo model.
+
+    `rate` is the part of the price that is paid.
+    """
     if price is None:
         return Decimal(0)
     total = (
@@ -27,4 +34,4 @@ def cost_of(usage: Usage, price: Price | None) -> Decimal:
         + usage.cache_read_tokens * price.cache_read_usd
         + usage.cache_write_tokens * price.cache_write_usd
     ) / MILLION
-    return total.quantize(MICRO, rounding=ROUND_HALF_UP)
+    return (total * rate).quantize(MICRO, rounding=ROUND_HALF_UP)

@@ -1,5 +1,15 @@
 """Named reads of agents: the catalogue's in `catalogue`, those of runs in `executions`."""
 
+from agents.selectors.batch_files import FORMATS, results_file, results_name
+from agents.selectors.batches import (
+    BatchProgress,
+    batch_template,
+    failed_rows,
+    get_batch,
+    iterate_results,
+    list_batches,
+    progress_of,
+)
 from agents.selectors.catalogue import (
     ORDERINGS,
     AgentDetail,
@@ -24,6 +34,7 @@ from agents.selectors.executions import (
     queue_figures,
     queue_place,
 )
+from agents.selectors.export import iterate_own_runs, own_feedback
 from agents.selectors.figures import Figures, figures_of
 from agents.selectors.policy import (
     Change,
@@ -34,6 +45,7 @@ from agents.selectors.policy import (
     try_policy,
 )
 from agents.selectors.progress import follow_progress, replay_progress
+from agents.selectors.queue import QueueCounts, queued_counts
 from agents.selectors.running import (
     Runnable,
     get_listed_agent,
@@ -42,38 +54,52 @@ from agents.selectors.running import (
 )
 
 __all__ = [
+    "FORMATS",
     "ORDERINGS",
     "AgentDetail",
     "AgentRow",
+    "BatchProgress",
     "CategoryRow",
     "Change",
     "DryRun",
     "Figures",
+    "QueueCounts",
     "Runnable",
     "SearchDocument",
     "TopicRow",
     "agent_request_figures",
     "agent_rows",
+    "batch_template",
     "catalogue_stamp",
     "explain_run",
+    "failed_rows",
     "figures_of",
     "find_outcome",
     "follow_progress",
     "get_agent_detail",
+    "get_batch",
     "get_execution",
     "get_listed_agent",
     "get_runnable",
+    "iterate_own_runs",
+    "iterate_results",
     "iterate_search_documents",
     "list_agents",
+    "list_batches",
     "list_categories",
     "list_executions",
     "lists_filtered",
     "ordered_slugs",
+    "own_feedback",
+    "progress_of",
     "prompt_blocks",
     "queue_figures",
     "queue_place",
+    "queued_counts",
     "read_rules",
     "replay_progress",
+    "results_file",
+    "results_name",
     "rules_in_force",
     "try_policy",
 ]

@@ -61,6 +61,7 @@ def lists_filtered(
     by: Principal,
     status: str = "",
     agent: str = "",
+    batch: uuid.UUID | None = None,
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
 ) -> ExecutionQuerySet:
@@ -70,6 +71,8 @@ def lists_filtered(
         wanted &= Q(status=status)
     if agent:
         wanted &= Q(agent__slug=agent)
+    if batch:
+        wanted &= Q(batch_id=batch)
     if since:
         wanted &= Q(created_at__gte=since)
     if until:

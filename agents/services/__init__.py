@@ -1,5 +1,14 @@
 """Every write of agents."""
 
+from agents.services.batches import (
+    BatchRequest,
+    Upload,
+    cancel_batch,
+    change_batch,
+    create_batch,
+    pause_batch,
+    resume_batch,
+)
 from agents.services.catalogue import (
     ExportReport,
     LoadReport,
@@ -7,6 +16,7 @@ from agents.services.catalogue import (
     load_catalogue,
 )
 from agents.services.curation import resume_agent, suspend_agent
+from agents.services.erasure import erase_runs
 from agents.services.executions import (
     Request,
     cancel_execution,
@@ -14,23 +24,37 @@ from agents.services.executions import (
     retry_execution,
     start_execution,
 )
+from agents.services.feeding import FeedReport, batches_to_feed, feed_batch
 from agents.services.figures import refresh_figures
 from agents.services.profiles import add_price, change_profile
+from agents.services.shipments import has_provider_work
 from agents.services.sweep import SweepReport, sweep_executions
 
 __all__ = [
+    "BatchRequest",
     "ExportReport",
+    "FeedReport",
     "LoadReport",
     "Request",
     "SweepReport",
+    "Upload",
     "add_price",
+    "batches_to_feed",
+    "cancel_batch",
     "cancel_execution",
+    "change_batch",
     "change_profile",
+    "create_batch",
+    "erase_runs",
     "export_catalogue",
+    "feed_batch",
+    "has_provider_work",
     "load_catalogue",
+    "pause_batch",
     "record_feedback",
     "refresh_figures",
     "resume_agent",
+    "resume_batch",
     "retry_execution",
     "start_execution",
     "suspend_agent",

@@ -1,6 +1,7 @@
 """What people and programs may do with an execution: start, cancel, repeat, rate."""
 
 import datetime as dt
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,7 @@ from agents.errors import AlreadyCancelled, AlreadyOver
 from agents.events import ExecutionQueued
 from agents.models import Execution, ExecutionFeedback
 from agents.runtime.prompt import FREE_TEXT
-from agents.services import endings
+from agents.services import admission, endings
 from aiagents.common import json as strict_json
 from aiagents.common.errors import Conflict, InvalidInput
 from aiagents.common.principals import Principal
@@ -53,13 +54,15 @@ def start_execution(
 ) -> Execution:
     """Accept a run. Raises AgentNotFound, VersionNotFound, InvalidInput, NotAllowed.
 
-    InvalidInput names each bad field under its input key.
+    InvalidInput names each bad field under its input key. Raises TeamQueueFull,
+    AgentQueueFull when too many runs wait already.
     """
     agent = selectors.get_runnable(slug, request.version_number)
     _check_metadata(request.metadata)
     decision = check_may_run(agent, lane=request.lane, metadata=request.metadata, by=by)
+    admission.check_queue_has_room(agent.version.agent, team_id=by.team_id)
     inputs = checked_inputs(agent.definition, request)
-    return _queue(
+    return queue_execution(
         agent,
         by=by,
         now=now,
@@ -67,18 +70,22 @@ def start_execution(
         is_free_text=request.inputs is None,
         lane=request.lane,
         metadata=dict(request.metadata),
-        **_decided(decision),
+        **decided(decision),
     )
 
 
 def retry_execution(*, execution_id: str, by: Principal, now: dt.datetime) -> Execution:
-    """Run the same again as a new execution. Raises ExecutionNotFound, Conflict, NotAllowed."""
+    """Run the same again as a new execution.
+
+    Raises ExecutionNotFound, Conflict, NotAllowed, TeamQueueFull, AgentQueueFull.
+    """
     old = selectors.get_execution(execution_id, by=by)
     if not old.is_over:
         raise Conflict("The run is not over yet; cancel it or wait for its end.")
     agent = selectors.get_runnable(old.agent.slug, old.version.number)
     decision = check_may_run(agent, lane=old.lane, metadata=old.metadata, by=by)
-    return _queue(
+    admission.check_queue_has_room(agent.version.agent, team_id=by.team_id)
+    return queue_execution(
         agent,
         by=by,
         now=now,
@@ -87,7 +94,7 @@ def retry_execution(*, execution_id: str, by: Principal, now: dt.datetime) -> Ex
         lane=old.lane,
         metadata=old.metadata,
         retry_of=old,
-        **_decided(decision),
+        **decided(decision),
     )
 
 
@@ -101,7 +108,15 @@ def cancel_execution(
     accepted cancel loses.
     """
     execution = selectors.get_execution(execution_id, by=by)
-    rows = Execution.objects.filter(id=execution.id)
+    stop_execution(execution.id)
+    execution.refresh_from_db()
+    return execution
+
+
+@transaction.atomic
+def stop_execution(execution_id: uuid.UUID) -> None:
+    """As `cancel_execution`, for a caller that has looked after access."""
+    rows = Execution.objects.filter(id=execution_id)
     # First, because it locks the row: nobody moves it before we have looked where it stands.
     if (
         not rows.unfinished()
@@ -116,11 +131,9 @@ def cancel_execution(
         to=ExecutionStatus.CANCELLED,
         finished_at=Now(),
     ):
-        endings.record_end(execution.id, closes_stream=True)
+        endings.record_end(execution_id, closes_stream=True)
     else:
-        dispatch.ask_to_stop(execution_id=execution.id)
-    execution.refresh_from_db()
-    return execution
+        dispatch.ask_to_stop(execution_id=execution_id)
 
 
 def record_feedback(
@@ -164,7 +177,7 @@ def check_may_run(
     raise PolicyDenied(decision=decision, by=by, code=code)
 
 
-def _decided(decision: Decision) -> dict[str, Any]:
+def decided(decision: Decision) -> dict[str, Any]:
     """The columns that tell which decision a run rests on."""
     return {
         "policy_decision": decision.id,
@@ -205,10 +218,19 @@ def _check_metadata(metadata: Mapping[str, Any]) -> None:
 
 
 @transaction.atomic
-def _queue(
-    agent: selectors.Runnable, *, by: Principal, now: dt.datetime, **fields: Any
+def queue_execution(
+    agent: selectors.Runnable,
+    *,
+    by: Principal,
+    now: dt.datetime,
+    deadline_s: float | None = None,
+    **fields: Any,
 ) -> Execution:
-    """Store the row and its first event; everything was checked."""
+    """Store the row and its first event; everything was checked.
+
+    It must be over within `deadline_s` seconds, by default within EXECUTION_DEADLINE_S.
+    """
+    allowed_s = settings.EXECUTION_DEADLINE_S if deadline_s is None else deadline_s
     execution = Execution(
         team_id=by.team_id,
         user_id=by.user_id,
@@ -218,7 +240,7 @@ def _queue(
         created_at=now,
         woken_at=agent.now,
         available_at=agent.now,
-        deadline_at=agent.now + dt.timedelta(seconds=settings.EXECUTION_DEADLINE_S),
+        deadline_at=agent.now + dt.timedelta(seconds=allowed_s),
         **fields,
     )
     insert_all([execution])

@@ -7,7 +7,15 @@ import factory
 
 from accounts.tests.factories import TeamFactory, UserFactory
 from agents.choices import ErrorCode, ExecutionStatus, Risk, Tier, VersionStatus
-from agents.models import Agent, AgentVersion, Category, Execution, Topic
+from agents.models import (
+    Agent,
+    AgentVersion,
+    Batch,
+    BatchItem,
+    Category,
+    Execution,
+    Topic,
+)
 from aiagents.common import clock
 
 SECOND = dt.timedelta(seconds=1)
@@ -175,3 +183,29 @@ class ExecutionFactory(factory.django.DjangoModelFactory):
             error_code=ErrorCode.DEADLINE_EXCEEDED,
             error_message="The time allowed for this run is over.",
         )
+
+
+class BatchFactory(factory.django.DjangoModelFactory):
+    """A running batch of `rows` rows that nobody has looked at yet."""
+
+    class Meta:
+        model = Batch
+        skip_postgeneration_save = True
+
+    team = factory.SubFactory(TeamFactory)
+    user = factory.SubFactory(UserFactory)
+    agent = factory.SubFactory(AgentFactory)
+    version = factory.SelfAttribute("agent.live_version")
+    max_in_flight = 20
+    row_count = 3
+    created_at = factory.LazyFunction(lambda: clock.now())
+
+    @factory.post_generation
+    def rows(self, create, extracted, **kwargs):
+        """`rows=[…]` are the inputs of its rows; by default as many as `row_count`."""
+        texts = [{"text": f"{n}. The buyer pays."} for n in range(self.row_count)]
+        given = texts if extracted is None else extracted
+        for position, inputs in enumerate(given, start=1):
+            BatchItem.objects.create(
+                batch=self, position=position, line=position + 1, inputs=inputs
+            )

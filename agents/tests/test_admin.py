@@ -7,18 +7,20 @@ from django.urls import reverse
 from agents.models import (
     Agent,
     AgentVersion,
+    Batch,
     Category,
     Execution,
     ModelPrice,
     ModelProfile,
+    Shipment,
     Topic,
 )
-from agents.tests.factories import AgentFactory, ExecutionFactory
+from agents.tests.factories import AgentFactory, BatchFactory, ExecutionFactory
 from aiagents.common import clock
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:agents_{}_changelist"
-READ_ONLY = [Category, Topic, Agent, AgentVersion, Execution]
+READ_ONLY = [Category, Topic, Agent, AgentVersion, Execution, Batch, Shipment]
 ALL = [*READ_ONLY, ModelProfile, ModelPrice]
 
 
@@ -34,6 +36,10 @@ def row_of(model):
     execution = ExecutionFactory(succeeded=True, output="<b>secret result</b>")
     ModelProfile.objects.create(tier="fast", model_id="one")
     price()
+    if model in {Batch, Shipment}:
+        now = clock.now()
+        batch = BatchFactory(agent=execution.agent, name="secret name")
+        Shipment.objects.create(batch=batch, row_count=3, due_at=now, created_at=now)
     return execution if model is Execution else model.objects.first()
 
 

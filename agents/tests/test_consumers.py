@@ -7,9 +7,13 @@ import pytest
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
+from django.test import Client
 
 from accounts import services as account_services
+from accounts.tests.cast import signed_in
+from accounts.tests.factories import PASSWORD
 from agents import selectors
+from agents.api.sse import event_stream
 from agents.choices import ExecutionStatus
 from agents.models import Execution
 from agents.routing import websocket_urlpatterns
@@ -168,6 +172,103 @@ class TestRefusals:
         assert (code == 1000) == (
             allowed and told.team_id in api_key.principal.team_ids
         )
+
+
+def sign_out(owner, _):
+    account_services.log_out(principal=owner.principal, now=clock.now())
+
+
+def change_password(owner, _):
+    account_services.change_password(
+        principal=owner.principal,
+        current=PASSWORD,
+        new="green-castle-31",
+        address=None,
+        now=clock.now(),
+    )
+
+
+def disable(owner, administrator):
+    account_services.disable_user(
+        user_id=owner.user.id, by=administrator.principal, now=clock.now()
+    )
+
+
+def lose_role(owner, administrator):
+    account_services.remove_member(
+        team_id=owner.user.memberships.exclude(team__kind="personal").get().team_id,
+        user_id=owner.user.id,
+        by=administrator.principal,
+        now=clock.now(),
+    )
+
+
+def flush_redis_and_sign_out(owner, administrator):
+    redis_client.sync_client().flushall()
+    sign_out(owner, administrator)
+
+
+class TestEndsAtOnce:
+    """By the message, long before the socket would look again by itself."""
+
+    async def open(self, owner, headers):
+        row = await in_thread(own, owner, running=True)
+        await in_thread(tell, row, (T.STATUS, {"status": "running"}))
+        socket = WebsocketCommunicator(application, address(row), headers=headers)
+        await socket.connect(timeout=5)
+        await socket.receive_from(timeout=10)
+        return socket
+
+    async def closed(self, socket):
+        message = await socket.receive_output(timeout=10)
+        await socket.wait()
+        return message["type"], message["code"]
+
+    @pytest.mark.parametrize(
+        "end",
+        [sign_out, change_password, disable, lose_role, flush_redis_and_sign_out],
+    )
+    async def test_with_the_credential(self, owner, administrator, end):
+        socket = await self.open(owner, bearer(owner))
+        await in_thread(end, owner, administrator)
+        assert await self.closed(socket) == ("websocket.close", 4401)
+
+    async def test_with_the_key(self, owner, api_key):
+        socket = await self.open(owner, [(b"x-api-key", api_key.credential.encode())])
+        await in_thread(
+            account_services.revoke_api_key,
+            key_id=api_key.principal.api_key_id,
+            by=owner.principal,
+            now=clock.now(),
+        )
+        assert await self.closed(socket) == ("websocket.close", 4401)
+
+    async def test_with_the_browser(self, owner):
+        browser = Client()
+        await in_thread(browser.force_login, owner.user)
+        cookie = f"sessionid={browser.cookies['sessionid'].value}"
+        socket = await self.open(owner, [(b"cookie", cookie.encode())])
+        await in_thread(browser.post, "/logout")
+        assert await self.closed(socket) == ("websocket.close", 4401)
+
+    async def test_not_with_another_one(self, owner):
+        socket = await self.open(owner, bearer(owner))
+        other = await in_thread(signed_in, owner.user)
+        await in_thread(
+            account_services.log_out, principal=other.principal, now=clock.now()
+        )
+        assert await socket.receive_nothing(timeout=0.5)
+        await socket.disconnect()
+
+    async def test_an_event_stream_as_well(self, owner):
+        row = await in_thread(own, owner, running=True)
+        await in_thread(tell, row, (T.STATUS, {"status": "running"}))
+        frames = event_stream(row.id, after=0, principal=owner.principal)
+        while not (await anext(frames)).startswith(b"id: 1"):
+            """Comments may come before it."""
+        await in_thread(sign_out, owner, None)
+        rest = [frame async for frame in frames]
+        assert not [frame for frame in rest if frame.startswith(b"id:")]
 
 
 class TestReplay:

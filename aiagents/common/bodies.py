@@ -15,16 +15,16 @@ from asgiref.typing import (
     HTTPScope,
     Scope,
 )
-from django.conf import settings
 
 from aiagents.common import json as strict_json
 from aiagents.common.api import problems
+from aiagents.common.middleware import limit_of
 
 LENGTH, ENCODING = b"content-length", b"transfer-encoding"
 
 
 def limit_bodies(application: Any) -> ASGI3Application:
-    """The application behind a limit of `MAX_REQUEST_BYTES`; over it the answer is 413.
+    """The application behind the limit of each address; over it the answer is 413.
 
     A chunked body is gathered and handed on with its length. A body that names its length is
     held to it by the server.
@@ -35,8 +35,8 @@ def limit_bodies(application: Any) -> ASGI3Application:
     ) -> None:
         if scope["type"] != "http":
             await application(scope, receive, send)
-        elif _named_length(scope) > settings.MAX_REQUEST_BYTES:
-            await _refuse(send)
+        elif _named_length(scope) > limit_of(scope["path"]):
+            await _refuse(scope, send)
         elif ENCODING in dict(scope["headers"]):
             await _gathered(application, scope, receive, send)
         else:
@@ -58,8 +58,8 @@ async def _gathered(
             return  # The client has gone.
         body += event["body"]
         has_more = event["more_body"]
-        if len(body) > settings.MAX_REQUEST_BYTES:
-            await _refuse(send)
+        if len(body) > limit_of(scope["path"]):
+            await _refuse(scope, send)
             return
     await application(_with_length(scope, len(body)), _replay(body, receive), send)
 
@@ -88,8 +88,8 @@ def _named_length(scope: HTTPScope) -> int:
     return int(text[:18]) if text.isdigit() else 0
 
 
-async def _refuse(send: ASGISendCallable) -> None:
-    limit = settings.MAX_REQUEST_BYTES
+async def _refuse(scope: HTTPScope, send: ASGISendCallable) -> None:
+    limit = limit_of(scope["path"])
     request_id = uuid.uuid4().hex  # noqa: TID251 - not a row
     detail = f"The body is over the limit of {limit} bytes."
     problem: dict[str, Any] = problems.body(status=413, detail=detail)

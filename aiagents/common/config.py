@@ -84,6 +84,16 @@ def url(name: str, default: str = "", *, schemes: tuple[str, ...]) -> str:
     )
 
 
+def named_secrets(name: str, *, least_chars: int) -> tuple[tuple[str, str], ...]:
+    """A comma-separated list of `name:secret`, in its order; names differ."""
+    return _parsed(
+        name,
+        (),
+        lambda raw: _named_secrets(raw, least_chars),
+        f"NAME:SECRET,… with different names and {least_chars} or more characters a secret",
+    )
+
+
 def _raw(name: str) -> str | None:
     if (value := os.environ.get(name)) is not None:
         return value.strip()
@@ -119,6 +129,17 @@ def _boolean(raw: str) -> bool:
     if raw.lower() in TRUE | FALSE:
         return raw.lower() in TRUE
     raise ValueError(raw)
+
+
+def _named_secrets(raw: str, least_chars: int) -> tuple[tuple[str, str], ...]:
+    parts = [part.strip().partition(":") for part in raw.split(",") if part.strip()]
+    pairs = tuple((name.strip(), secret) for name, _, secret in parts)
+    names = {name for name, _ in pairs}
+    if "" in names or len(names) < len(pairs):
+        raise ValueError(raw)
+    if any(len(secret) < least_chars for _, secret in pairs):
+        raise ValueError(raw)
+    return pairs
 
 
 N = TypeVar("N", int, float)

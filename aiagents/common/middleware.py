@@ -54,9 +54,9 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
 
 def _size_refusal(request: HttpRequest) -> HttpResponse | None:
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if length.isdigit() and int(length[:18]) <= settings.MAX_REQUEST_BYTES:
+    limit = limit_of(request.path)
+    if length.isdigit() and int(length[:18]) <= limit:
         return None
-    limit = settings.MAX_REQUEST_BYTES
     return problems.plain_response(
         request,
         status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -64,14 +64,25 @@ def _size_refusal(request: HttpRequest) -> HttpResponse | None:
     )
 
 
+def limit_of(path: str) -> int:
+    """How many bytes a body may have at this address."""
+    larger: dict[str, int] = settings.LARGE_REQUESTS
+    found = (most for pattern, most in larger.items() if re.fullmatch(pattern, path))
+    return next(found, settings.MAX_REQUEST_BYTES)
+
+
 class LooserPolicyMiddleware:
-    """Third-party pages need more than ours: the admin's Alpine evaluates, Swagger is inline."""
+    """Some pages need more: the admin's Alpine evaluates, Swagger is inline.
+
+    And the form that goes on to a single sign-on is answered by a redirect to that other site.
+    """
 
     EXTRA = {
         "/admin/": {
             "script-src": ["'unsafe-eval'", "'unsafe-inline'"],
             "style-src": ["'unsafe-inline'"],
         },
+        "/login/sso/": {"form-action": ["https:", "http:"]},
         "/api/docs": {
             "script-src": ["'unsafe-inline'"],
             "style-src": ["'unsafe-inline'"],

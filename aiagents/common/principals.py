@@ -23,6 +23,8 @@ class Principal:
     scopes: frozenset[str] | None = None
     #: The `jti` of the access token, where one was used.
     token_id: str = ""
+    #: The signed-in browser, where one was used.
+    session_id: uuid.UUID | None = None
     #: The person's token version when this was read; a higher one in the database ends it.
     token_version: int = 0
     #: When the credential ends by itself; None when it does not.

@@ -17,7 +17,7 @@ CATALOGUE_DIR = BASE_DIR / "fixtures" / "catalogue"
 
 # --- Core -----------------------------------------------------------------------------
 SECRET_KEY = config.text("SECRET_KEY")
-#: Keys that were replaced: what they signed stays good.
+#: Keys of before: they verify what they signed and sign nothing new.
 SECRET_KEY_FALLBACKS = list(config.words("SECRET_KEY_FALLBACKS"))
 DEBUG = config.boolean("DEBUG", default=False)
 ALLOWED_HOSTS = list(config.words("ALLOWED_HOSTS"))
@@ -41,6 +41,11 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "channels",
     "django_celery_beat",
     "django_cotton.apps.SimpleAppConfig",
@@ -76,6 +81,8 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "accounts.middleware.PrincipalMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.StaffSecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
@@ -249,6 +256,8 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "marketplace.pages.errors.csrf_failure"
+#: Pairs of name and secret; the first signs access tokens, all verify. Empty: SECRET_KEY.
+JWT_SIGNING_KEYS = config.named_secrets("JWT_SIGNING_KEYS", least_chars=32)
 ACCESS_TOKEN_S = 3600
 REFRESH_TOKEN_S = 14 * 24 * 3600
 RATE_LIMIT_REQUESTS = config.integer("RATE_LIMIT_REQUESTS", 100, least=1)
@@ -266,6 +275,63 @@ CORS_ALLOWED_ORIGINS = config.origins("CORS_ALLOWED_ORIGINS")
 MAX_REQUEST_BYTES = config.integer("MAX_REQUEST_BYTES", 2_000_000, least=1000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
 
+# --- Steps of sign-in after the password: django-allauth, under our addresses -------------
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+SOCIALACCOUNT_ADAPTER = "accounts.adapters.OtherSiteAdapter"
+MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+# Addresses are not proven at sign-up, so they neither identify nor collide.
+ACCOUNT_UNIQUE_EMAIL = False
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+# Ours counts exactly, theirs reads and then writes.
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
+ACCOUNT_FORMS = {"reset_password": "accounts.forms.ForgottenForm"}
+MFA_FORMS = {
+    "authenticate": "accounts.forms.CodeForm",
+    "reauthenticate": "accounts.forms.CodeAgainForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+# A clock may be half a minute off; `accounts.services.guard` remembers used codes for as long.
+MFA_TOTP_TOLERANCE = 1
+MFA_TOTP_ISSUER = "AI-Agents"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_STORE_TOKENS = False
+#: Whether the administration opens only to who gave a second factor in this session.
+STAFF_SECOND_FACTOR = config.boolean("STAFF_SECOND_FACTOR", default=False)
+OIDC_ISSUER = config.url("OIDC_ISSUER", schemes=("https", "http"))
+OIDC_NAME = config.text("OIDC_NAME", "single sign-on")
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
+if OIDC_ISSUER:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "oidc",
+                "name": OIDC_NAME,
+                "client_id": config.required(
+                    "OIDC_CLIENT_ID", purpose="sign-in at OIDC_ISSUER"
+                ),
+                "secret": config.required(
+                    "OIDC_CLIENT_SECRET", purpose="sign-in at OIDC_ISSUER"
+                ),
+                "settings": {"server_url": OIDC_ISSUER},
+            }
+        ],
+    }
+
+# --- Mail -----------------------------------------------------------------------------
+EMAIL_URL = config.url("EMAIL_URL", schemes=("smtp", "smtp+tls", "smtp+ssl"))
+DEFAULT_FROM_EMAIL = config.text("EMAIL_FROM", "AI-Agents <no-reply@localhost>")
+EMAIL_TIMEOUT = 10
+if EMAIL_URL:
+    vars().update(environ.Env.email_url_config(EMAIL_URL))
+else:
+    # Nothing is sent, and no page offers to send anything.
+    EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+
 # --- Models ---------------------------------------------------------------------------
 ANTHROPIC_BASE_URL = config.url("ANTHROPIC_BASE_URL", schemes=("http", "https"))
 ANTHROPIC_API_KEYS = config.words("ANTHROPIC_API_KEYS") or config.words(
@@ -277,6 +343,11 @@ DEMO_MODEL_URL = ""
 # --- Executions -----------------------------------------------------------------------
 WORKER_CONCURRENCY = config.integer("WORKER_CONCURRENCY", 500, least=1)
 TEAM_MAX_RUNNING = config.integer("TEAM_MAX_RUNNING", 200, least=1)
+#: How many runs may wait: of one team, and of one agent over all teams.
+TEAM_MAX_QUEUED = config.integer("TEAM_MAX_QUEUED", 10_000, least=1)
+AGENT_MAX_QUEUED = config.integer("AGENT_MAX_QUEUED", 20_000, least=1)
+#: How old a count of the queue may be, in seconds.
+QUEUE_FRESH_S = 1.0
 LEASE_S = config.integer("LEASE_SECONDS", 30, least=3)
 HEARTBEAT_S = config.number("HEARTBEAT_SECONDS", 10, least=0.5)
 SWEEP_S = config.number("SWEEP_SECONDS", 5, least=0.2)
@@ -287,6 +358,24 @@ MAX_FAILURES = config.integer("EXECUTION_MAX_FAILURES", 5, least=1)
 MODEL_CONNECT_TIMEOUT_S = config.number("MODEL_CONNECT_SECONDS", 5, least=0.1)
 MODEL_FIRST_BYTE_TIMEOUT_S = config.number("MODEL_FIRST_BYTE_SECONDS", 60, least=0.1)
 MODEL_IDLE_TIMEOUT_S = config.number("MODEL_IDLE_SECONDS", 30, least=0.1)
+
+# --- Batches --------------------------------------------------------------------------
+MAX_BATCH_BYTES = config.integer("MAX_BATCH_BYTES", 20_000_000, least=1000)
+#: Addresses that take more than MAX_REQUEST_BYTES, as patterns of the whole path.
+LARGE_REQUESTS = {r"(/api/v1)?/batches|/marketplace/[^/]+/batch": MAX_BATCH_BYTES}
+#: Rows of a batch that are queued or running at once, unless its maker says otherwise.
+BATCH_IN_FLIGHT = config.integer("BATCH_IN_FLIGHT", 20, least=1)
+#: Batches of a team that are not over.
+TEAM_MAX_BATCHES = config.integer("TEAM_MAX_BATCHES", 20, least=1)
+BATCH_FEED_S = config.number("BATCH_FEED_SECONDS", 1, least=0.1)
+#: How often the provider is asked how a batch goes.
+BATCH_POLL_S = config.number("BATCH_POLL_SECONDS", 30, least=0.1)
+#: A row of a batch may wait for the other lanes for so long.
+BATCH_DEADLINE_S = config.integer("BATCH_DEADLINE_SECONDS", 24 * 3600, least=10)
+#: The provider promises an answer within a day; the rest is for sending rows once more.
+PROVIDER_BATCH_DEADLINE_S = 48 * 3600
+
+# --- Progress -------------------------------------------------------------------------
 PROGRESS_RETENTION_S = 24 * 3600
 PROGRESS_INTERVAL_S = 0.1
 MAX_OUTPUT_CHARS = 2_000_000
@@ -322,7 +411,11 @@ SPECTACULAR_SETTINGS = {
         "aiagents.common.api.schema.with_problems",
     ],
     "PREPROCESSING_HOOKS": ["aiagents.common.api.schema.only_canonical"],
-    "ENUM_NAME_OVERRIDES": {"StatusEnum": "agents.choices.ExecutionStatus"},
+    "ENUM_NAME_OVERRIDES": {
+        "StatusEnum": "agents.choices.ExecutionStatus",
+        "BatchStatusEnum": "agents.choices.BatchStatus",
+        "RoleEnum": "accounts.choices.Role",
+    },
 }
 
 # --- Admin: the petrol of the pages (static/css/tokens.css) -------------------------------

@@ -8,6 +8,7 @@ from aiagents.settings.base import (
     ANTHROPIC_BASE_URL,
     BROKER_URL,
     CACHE_URL,
+    EMAIL_URL,
     REDIS_URL,
     SECRET_KEY,
     VAR_DIR,
@@ -29,5 +30,9 @@ CACHES = caches(CACHE_URL)
 if not (ANTHROPIC_API_KEYS or ANTHROPIC_BASE_URL):
     DEMO_MODEL_URL = local_state.demo_model_url(VAR_DIR)
 
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+if not EMAIL_URL:
+    # Letters are printed where `make run` runs.
+    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+# Browsers count http://localhost as safe.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True
 WHITENOISE_USE_FINDERS = True

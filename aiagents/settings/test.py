@@ -13,6 +13,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
 # The plugin starts the real things and hands their addresses over in the environment.
@@ -30,3 +31,6 @@ DATABASE_URL = config.url(
 )
 DATABASES = {"default": database(DATABASE_URL)}
 DATABASES["default"]["TEST"] = {"NAME": config.text("TEST_DATABASE_NAME") or None}
+
+# The same number of queries however quick a test is.
+QUEUE_FRESH_S = 0.0

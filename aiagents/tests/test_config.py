@@ -114,3 +114,22 @@ class TestBadValues:
             config.integer(NAME, 5)
         assert "hunter2" not in str(caught.value)
         assert "text of 14 characters" in str(caught.value)
+
+
+class TestNamedSecrets:
+    def read(self):
+        return config.named_secrets(NAME, least_chars=4)
+
+    def test_in_their_order(self, given):
+        given("new:abcd, old:ef:gh")
+        assert self.read() == (("new", "abcd"), ("old", "ef:gh"))
+
+    def test_none(self):
+        assert self.read() == ()
+
+    @pytest.mark.parametrize("value", ["abcd", ":abcd", "a:abc", "a:abcd,a:efgh", "a:"])
+    def test_refuses_and_never_echoes(self, given, value):
+        given(value)
+        with pytest.raises(ConfigError) as refused:
+            self.read()
+        assert value not in str(refused.value)

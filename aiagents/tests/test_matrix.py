@@ -20,7 +20,7 @@ from accounts import services as account_services
 from accounts.tests import factories
 from accounts.tests.cast import *  # noqa: F403 - fixtures
 from agents.models import Execution
-from agents.tests.factories import AgentFactory, ExecutionFactory
+from agents.tests.factories import AgentFactory, BatchFactory, ExecutionFactory
 from aiagents.asgi import websocket_application
 from aiagents.common import clock, ids, redis_client
 from aiagents.common.connections import in_thread
@@ -60,6 +60,13 @@ RUN_ONE = (202, 202, 403, 202, 401, 401)
 CHANGE_ONE = (202, 202, 403, 404, 401, 401)
 REGISTER = {"username": "newcomer", "password": factories.PASSWORD}
 LOGIN = {"username": "owner", "password": factories.PASSWORD}
+#: What only a team's administrator does, for members who are none.
+RUN_TEAM = (403, 403, 403, 404, 401, 401)
+NEW_PASSWORD = {
+    "current_password": factories.PASSWORD,
+    "new_password": "another-harbour-98",
+}
+BATCH = {"agent": "{slug}", "rows": [{"text": "1. The buyer pays."}]}
 KEY = {"name": "job", "scopes": ["agents:read"]}
 
 ROWS: dict[str, Row] = {
@@ -90,6 +97,45 @@ ROWS: dict[str, Row] = {
         body={"rating": 4},
     ),
     "GET /api/v1/policy/explain": Row(statuses=OWN, query="?agent={slug}"),
+    "POST /api/v1/auth/password": Row(statuses=_as(PERSON, 204), body=NEW_PASSWORD),
+    "GET /api/v1/batches": Row(statuses=OWN),
+    "POST /api/v1/batches": Row(statuses=RUN_ONE, body=BATCH),
+    "GET /api/v1/batches/{batch_id}": Row(statuses=TEAM),
+    "PATCH /api/v1/batches/{batch_id}": Row(
+        statuses=(200, 200, 403, 404, 401, 401), body={"max_in_flight": 3}
+    ),
+    "POST /api/v1/batches/{batch_id}/cancel": Row(statuses=CHANGE_ONE),
+    "POST /api/v1/batches/{batch_id}/pause": Row(
+        statuses=(200, 200, 403, 404, 401, 401)
+    ),
+    # It is running, so there is nothing to resume.
+    "POST /api/v1/batches/{batch_id}/resume": Row(
+        statuses=(409, 409, 403, 404, 401, 401)
+    ),
+    "GET /api/v1/batches/{batch_id}/results": Row(statuses=TEAM),
+    "POST /api/v1/invitations/accept": Row(
+        statuses=(404, 404, 403, 404, 401, 401), body={"token": "x"}
+    ),
+    "GET /api/v1/teams": Row(statuses=PERSON),
+    "POST /api/v1/teams": Row(
+        statuses=(403, 403, 403, 403, 401, 401), body={"name": "Law"}
+    ),
+    # The owner is a member of the team and not its administrator.
+    "GET /api/v1/teams/{team_id}/invitations": Row(statuses=RUN_TEAM),
+    "POST /api/v1/teams/{team_id}/invitations": Row(
+        statuses=RUN_TEAM, body={"email": "new@example.org"}
+    ),
+    "DELETE /api/v1/teams/{team_id}/invitations/{invitation_id}": Row(
+        statuses=RUN_TEAM
+    ),
+    "GET /api/v1/teams/{team_id}/members": Row(statuses=(200, 200, 403, 404, 401, 401)),
+    "PATCH /api/v1/teams/{team_id}/members/{user_id}": Row(
+        statuses=RUN_TEAM, body={"role": "developer"}
+    ),
+    # Everybody may leave.
+    "DELETE /api/v1/teams/{team_id}/members/{user_id}": Row(
+        statuses=(204, 403, 403, 404, 401, 401)
+    ),
     "POST /agents/{slug}/api/v1/execute": Row(statuses=RUN_ONE, body=TASK),
 }
 
@@ -140,7 +186,10 @@ def ask(request, owner, shared_team, settings):
         things.update(_things(owner, shared_team, row.state), **others)
         url = (path + row.query).format(**things)
         client = _client(request, actor)
-        return getattr(client, method.lower())(url, row.body, format="json")
+        body = row.body
+        if body and "agent" in body:
+            body = body | {"agent": things["slug"]}
+        return getattr(client, method.lower())(url, body, format="json")
 
     return call
 
@@ -157,7 +206,16 @@ def _things(owner, team, state) -> dict[str, str]:
     fields = {} if state == "queued" else {state: True}
     run = ExecutionFactory(agent=agent, team=team, user=owner.user, **fields)
     key = factories.ApiKeyFactory(user=owner.user)
-    return {"slug": agent.slug, "execution_id": str(run.id), "key_id": str(key.id)}
+    batch = BatchFactory(agent=agent, team=team, user=owner.user)
+    return {
+        "slug": agent.slug,
+        "execution_id": str(run.id),
+        "key_id": str(key.id),
+        "batch_id": str(batch.id),
+        "team_id": str(team.id),
+        "user_id": str(owner.user.id),
+        "invitation_id": str(ids.new_id()),
+    }
 
 
 def test_every_route_has_a_row():
@@ -189,7 +247,8 @@ def test_each_actor_is_answered(ask, route, actor, monkeypatch):
     "route", sorted(route for route, row in ROWS.items() if 404 in row.statuses)
 )
 def test_a_foreign_thing_is_a_missing_one(ask, route):
-    missing = {"execution_id": str(ids.new_id()), "key_id": str(ids.new_id())}
+    names = ("execution_id", "key_id", "batch_id", "team_id", "invitation_id")
+    missing = {name: str(ids.new_id()) for name in names}
     answers = [
         ask(route, ROWS[route], "stranger").json(),
         ask(route, ROWS[route], "stranger", **missing).json(),

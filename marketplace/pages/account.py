@@ -36,8 +36,8 @@ def profile(request: HttpRequest) -> HttpResponse:
     by = principal_of(request)
     labels = dict(Role.choices)
     roles = sorted(labels.get(role, role) for role in by.roles)
-    context = {"me": account_selectors.me(by), "roles": roles}
-    return render(request, "account.html", context)
+    context = {"me": account_selectors.me(by), "roles": roles, "limits": _limits()}
+    return render(request, "account/profile.html", context)
 
 
 @require_POST
@@ -92,6 +92,19 @@ def revoke_key(request: HttpRequest, key_id: str) -> HttpResponse:
     return redirect("marketplace:api_keys")
 
 
+def _limits() -> list[dict[str, str]]:
+    """What the platform allows this person at most, as it is configured."""
+    requests = settings.RATE_LIMIT_REQUESTS
+    texts = {
+        "Requests": f"{requests} in {settings.RATE_LIMIT_WINDOW_SECONDS} s, keys included",
+        "Runs at a time": f"{settings.TEAM_MAX_RUNNING} per team",
+        "A run's time": f"{settings.EXECUTION_DEADLINE_S // 60} min",
+        "Size of a request": f"{settings.MAX_REQUEST_BYTES // 1000} kB",
+        "Failed sign-ins": f"{settings.LOGIN_LIMIT_PER_MINUTE} a minute",
+    }
+    return [{"label": label, "text": text} for label, text in texts.items()]
+
+
 def _keys_page(
     request: HttpRequest,
     by: Principal,
@@ -109,7 +122,7 @@ def _keys_page(
         "loose_errors": forms.loose_errors(fields, errors or {}),
         "has_errors": bool(errors),
     }
-    return render(request, "api_keys.html", context, status=status)
+    return render(request, "account/api_keys.html", context, status=status)
 
 
 def _key_fields(request: HttpRequest, *, is_new: bool) -> list[FormField]:

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
+from allauth.account.utils import perform_login
+from allauth.socialaccount.adapter import get_adapter as get_social_adapter
 from django.conf import settings
 from django.contrib import auth as django_auth
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -24,6 +27,9 @@ from marketplace import forms
 from marketplace.forms import FormField
 from marketplace.pages.access import find_principal, is_own, own_address, page
 
+NOT_STAFF = (
+    "You are signed in, but not with a staff account, which the administration needs."
+)
 MAX_FIELD = "256"
 BACKEND = settings.AUTHENTICATION_BACKENDS[0]
 
@@ -47,11 +53,10 @@ def login(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _skip_if_signed_in(request) or _login_form(request)
     try:
-        user = account_services.sign_in(
+        user = account_services.verify_password(
             username=request.POST.get("username", ""),
             password=request.POST.get("password", ""),
             address=client_address(request.META),
-            now=clock.now(),
         )
     except Unauthenticated as error:
         return _login_form(request, Refused(status=401, sentence=error.message))
@@ -94,14 +99,39 @@ def logout(request: HttpRequest) -> HttpResponse:
     return redirect("marketplace:agent_list")
 
 
-def _signed_in(request: HttpRequest, user: User) -> HttpResponse:
-    # Cycles the session's key, so that one planted before is worth nothing.
+def renew_session(request: HttpRequest, user: User) -> None:
+    """Keep this browser signed in although all sessions of the person have just ended."""
     django_auth.login(request, user, backend=BACKEND)
-    return HttpResponseRedirect(own_address(request), status=HTTPStatus.SEE_OTHER)
+
+
+def _signed_in(request: HttpRequest, user: User) -> HttpResponse:
+    """Sign in, or go on to the second step where the person has one."""
+    user.backend = BACKEND
+    # Cycles the session's key, so that one planted before is worth nothing.
+    response: HttpResponse = perform_login(
+        request, user, redirect_url=own_address(request, default=_home(request))
+    )
+    if not _home(request):
+        response.status_code = int(HTTPStatus.SEE_OTHER)
+    return response
+
+
+def _home(request: HttpRequest) -> str:
+    """Where a sign-in leads without `next`: the same form serves the administration."""
+    admin_index = reverse("admin:index")
+    return admin_index if request.path.startswith(admin_index) else ""
 
 
 def _skip_if_signed_in(request: HttpRequest) -> HttpResponse | None:
-    return redirect(own_address(request)) if find_principal(request) else None
+    if find_principal(request) is None or _is_not_enough(request):
+        return None
+    return redirect(own_address(request, default=_home(request)))
+
+
+def _is_not_enough(request: HttpRequest) -> bool:
+    """Whether somebody signed in stands at the door of the administration, which is not theirs."""
+    user = request.user
+    return bool(_home(request)) and user.is_authenticated and not user.is_staff
 
 
 def _too_many(error: RateLimited) -> Refused:
@@ -130,10 +160,16 @@ def _login_form(request: HttpRequest, refused: Refused | None = None) -> HttpRes
     ]
     texts = {
         "title": "Sign in",
+        "intro": NOT_STAFF if _is_not_enough(request) else "",
         "action": "Sign in",
         "other_text": "No account yet?",
         "other_label": "Create one",
         "other_url": _with_next(request, "marketplace:register"),
+        "forgotten_url": reverse("account_reset_password") if _has_mail() else "",
+        "other_sites": [
+            {"name": app.name, "url": _other_site(request, app.provider_id)}
+            for app in get_social_adapter().list_apps(request)
+        ],
     }
     return _form(request, fields, texts, refused)
 
@@ -187,6 +223,16 @@ def _with_next(request: HttpRequest, name: str) -> str:
     return reverse(name) + (f"?{urlencode({'next': wanted})}" if wanted else "")
 
 
+def _has_mail() -> bool:
+    return not settings.EMAIL_BACKEND.endswith("dummy.EmailBackend")
+
+
+def _other_site(request: HttpRequest, provider_id: str) -> str:
+    wanted = _next(request)
+    address = reverse("openid_connect_login", args=[provider_id])
+    return address + (f"?{urlencode({'next': wanted})}" if wanted else "")
+
+
 def _next(request: HttpRequest) -> str:
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     return wanted if is_own(wanted) else ""
@@ -195,7 +241,7 @@ def _next(request: HttpRequest) -> str:
 def _form(
     request: HttpRequest,
     fields: Sequence[FormField],
-    texts: Mapping[str, str],
+    texts: Mapping[str, Any],
     refused: Refused | None,
 ) -> HttpResponse:
     errors = (refused.errors or {}) if refused else {}

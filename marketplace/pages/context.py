@@ -55,6 +55,7 @@ def _nav(path: str, *, is_signed_in: bool) -> list[NavItem]:
         items += [
             ("Dashboard", reverse("marketplace:dashboard"), "inbox"),
             ("Runs", reverse("marketplace:run_list"), "history"),
+            ("Batches", reverse("marketplace:batch_list"), "file-text"),
         ]
     return [
         NavItem(label=label, url=url, icon=icon, is_current=_is_current(path, url))
@@ -68,4 +69,6 @@ def _is_current(path: str, url: str) -> bool:
         return path == "/" or path.startswith(("/marketplace/", "/categories/"))
     if url == "/dashboard":
         return path == url
-    return path.startswith((url, "/dashboard/executions/"))
+    if url == "/dashboard/runs":
+        return path.startswith((url, "/dashboard/executions/"))
+    return path.startswith(url)

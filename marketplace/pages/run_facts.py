@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents import selectors as agent_selectors
-from agents.choices import LOOKS, ErrorCause, ErrorCode, ExecutionStatus
+from agents.choices import LOOKS, BatchMode, ErrorCause, ErrorCode, ExecutionStatus
 from agents.models import Execution
 from aiagents.common.progress import ProgressEvent, ProgressType
 from marketplace.rendering.figures import label_of, money, words
@@ -216,6 +216,13 @@ def waits_for(execution: Execution) -> str:
 def announcement(execution: Execution) -> str:
     """One sentence for those who hear the page."""
     return f"Run {LOOKS[execution.status].label.lower()}, {money(execution.cost_usd)}"
+
+
+def price_note(execution: Execution) -> str:
+    """What part of the price was paid, where it was not all of it."""
+    batch = execution.batch
+    is_cheaper = batch is not None and batch.mode == BatchMode.PROVIDER_BATCH
+    return "half of it, by the provider's batch service" if is_cheaper else ""
 
 
 def provider(execution: Execution) -> str:

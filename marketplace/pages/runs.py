@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 from django.contrib import messages
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -25,6 +24,7 @@ from aiagents.common.errors import Conflict, InvalidInput, NotAllowed
 from aiagents.common.principals import Principal
 from marketplace.pages import run_facts
 from marketplace.pages.access import page, principal_of
+from marketplace.pages.cursors import cursor_of, older
 
 PAGE_SIZE = 25
 RATINGS = range(1, 6)
@@ -66,6 +66,7 @@ def _context(execution: Execution, *, by: Principal) -> dict[str, Any]:
         "waits_for": run_facts.waits_for(execution),
         "spent": run_facts.spent(execution),
         "provider": run_facts.provider(execution),
+        "price_note": run_facts.price_note(execution),
         "announcement": run_facts.announcement(execution),
         "place": agent_selectors.queue_place(execution),
         "statuses": ExecutionStatus.values,
@@ -196,6 +197,7 @@ class RunFilter:
 
     status: str = ""
     agent: str = ""
+    batch: uuid.UUID | None = None
     since: dt.date | None = None
 
     @classmethod
@@ -205,13 +207,14 @@ class RunFilter:
         return cls(
             status=status if status in ExecutionStatus.values else "",
             agent=params.get("agent", "").strip()[:64],
+            batch=ids.parse_id(params.get("batch", "")),
             since=_date(params.get("since", "")),
         )
 
     @property
     def is_active(self) -> bool:
         """Whether anything is left out."""
-        return bool(self.status or self.agent or self.since)
+        return bool(self.status or self.agent or self.batch or self.since)
 
     def apply(self, *, by: Principal) -> ExecutionQuerySet:
         """The runs that pass."""
@@ -219,7 +222,11 @@ class RunFilter:
             dt.datetime.combine(self.since, dt.time(), dt.UTC) if self.since else None
         )
         return agent_selectors.lists_filtered(
-            by=by, status=self.status, agent=self.agent, since=since
+            by=by,
+            status=self.status,
+            agent=self.agent,
+            batch=self.batch,
+            since=since,
         )
 
 
@@ -228,13 +235,13 @@ class RunFilter:
 def run_list(request: HttpRequest) -> HttpResponse:
     """The runs of the reader's teams, newest first."""
     wanted = RunFilter.read(request.GET)
-    rows = _older(wanted.apply(by=principal_of(request)), request.GET.get("before", ""))
+    rows = older(wanted.apply(by=principal_of(request)), request.GET.get("before", ""))
     found = list(rows[: PAGE_SIZE + 1])
     shown = found[:PAGE_SIZE]
     context = {
         "filter": wanted,
         "runs": [(run, run_facts.waited(run), run_facts.took(run)) for run in shown],
-        "next": _cursor(shown[-1]) if len(found) > PAGE_SIZE else "",
+        "next": cursor_of(shown[-1]) if len(found) > PAGE_SIZE else "",
         "is_first": "before" not in request.GET,
         "statuses": ExecutionStatus.choices,
     }
@@ -242,30 +249,6 @@ def run_list(request: HttpRequest) -> HttpResponse:
         "run_list.html#rows" if request.headers.get("HX-Request") else "run_list.html"
     )
     return render(request, template, context)
-
-
-def _cursor(run: Execution) -> str:
-    """The place after a run in the order of the list."""
-    return f"{run.created_at.isoformat()}_{run.id}"
-
-
-def _older(rows: ExecutionQuerySet, cursor: str) -> ExecutionQuerySet:
-    """The rows behind a cursor; all of them when it cannot be read."""
-    place = _place(cursor)
-    if place is None:
-        return rows
-    at, last_id = place
-    return rows.filter(Q(created_at__lt=at) | Q(created_at=at, id__lt=last_id))
-
-
-def _place(cursor: str) -> tuple[dt.datetime, uuid.UUID] | None:
-    written, _, text = cursor.partition("_")
-    last_id = ids.parse_id(text)
-    try:
-        at = dt.datetime.fromisoformat(written)
-    except ValueError:
-        return None
-    return (at, last_id) if last_id and at.tzinfo else None
 
 
 def _date(text: str) -> dt.date | None:

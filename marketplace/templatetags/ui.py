@@ -3,7 +3,9 @@
 from django import template
 from django.http import QueryDict
 
-from agents.choices import LOOKS, Risk, StatusLook, Tier
+from accounts.choices import Role
+from agents.choices import BATCH_LOOKS, LOOKS, Risk, StatusLook, Tier
+from marketplace.forms import from_bound
 from marketplace.rendering.figures import (
     day,
     duration,
@@ -17,9 +19,11 @@ from marketplace.rendering.figures import (
 
 register = template.Library()
 
+ALL_LOOKS = {**BATCH_LOOKS, **LOOKS}
 FALLBACK_LOOK = StatusLook(label="Unknown", tone="queued", icon="circle")
 
 
+register.filter("as_field", from_bound)
 register.filter(day)
 register.filter(duration)
 register.filter(iso)
@@ -32,14 +36,20 @@ register.filter(words)
 
 @register.filter
 def look(status: str) -> StatusLook:
-    """Label, tone and icon of a status."""
-    return LOOKS.get(status, FALLBACK_LOOK)
+    """Label, tone and icon of a status, of a run or a batch: what both have looks alike."""
+    return ALL_LOOKS.get(status, FALLBACK_LOOK)
 
 
 @register.filter
 def risk_label(risk: str) -> str:
     """The word for a risk class."""
     return f"{Risk(risk).label} risk" if risk in Risk.values else ""
+
+
+@register.filter
+def role_label(role: str) -> str:
+    """The word for a role in a team; a dash for none."""
+    return str(Role(role).label) if role in Role.values else "—"
 
 
 @register.filter

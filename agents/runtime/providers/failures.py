@@ -47,6 +47,27 @@ def from_event(payload: Mapping[str, object]) -> ProviderError:
     return errors.failed(f"The model's service ended the stream: {kind or 'error'}.")
 
 
+#: The status that the API gives each type of error (errors page).
+STATUS_BY_TYPE = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+
+
+def from_type(kind: str, *, text: str, request_id: str = "") -> ProviderError:
+    """The failure of one request of a batch, which has no HTTP answer of its own."""
+    status = STATUS_BY_TYPE.get(kind, 500)
+    return _sorted(status=status, text=text, headers={}, request_id=request_id)
+
+
 def _message(error: anthropic.APIStatusError) -> str:
     body = error.body
     detail = body.get("error") if isinstance(body, dict) else None

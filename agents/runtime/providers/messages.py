@@ -197,7 +197,7 @@ class Reading:
                 self._stop_reason = (
                     event["delta"].get("stop_reason") or self._stop_reason
                 )
-                self._usage = _usage(event.get("usage") or {}, before=self._usage)
+                self._usage = read_usage(event.get("usage") or {}, before=self._usage)
                 return None
             case "message_stop":
                 self.is_over = True
@@ -208,7 +208,7 @@ class Reading:
                 return None
 
     def _started(self, message: dict[str, Any]) -> Started:
-        self._usage = _usage(message.get("usage") or {}, before=self._usage)
+        self._usage = read_usage(message.get("usage") or {}, before=self._usage)
         return Started(model=str(message.get("model", "")), usage=self._usage)
 
 
@@ -219,8 +219,11 @@ def _text_of(delta: dict[str, Any]) -> TextDelta | None:
     return TextDelta(text=delta["text"].replace("\x00", ""))
 
 
-def _usage(raw: dict[str, Any], *, before: Usage) -> Usage:
-    """Usage counts are totals so far; what an event leaves out stays as it was."""
+def read_usage(raw: dict[str, Any], *, before: Usage) -> Usage:
+    """Tokens as an event or a message tells them.
+
+    Usage counts are totals so far; what an event leaves out stays as it was.
+    """
 
     def count(name: str, known: int) -> int:
         value = raw.get(name)

@@ -112,7 +112,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
 
 
 def _domain(error: errors.DomainError, request: HttpRequest) -> Response:
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] = dict(getattr(error, "extra", {}))
     if isinstance(error, errors.NotAllowed):
         extra["reason"] = error.reason
     response = _answer(

@@ -152,6 +152,11 @@ class ProgressLog:
         """The stored events numbered above `after`."""
         return _decoded(self._client.xrange(_keys(key)[1], min=_range(after)))
 
+    def forget(self, keys: Sequence[uuid.UUID]) -> None:
+        """Delete whole streams."""
+        for key in keys:
+            self._client.delete(*_keys(key))
+
     def wait_for_end(self, key: uuid.UUID, *, after: int, seconds: float) -> int:
         """Block until `done` is stored or the time is up; returns the last number seen."""
         until = clock.monotonic() + seconds

@@ -52,5 +52,5 @@ def drop(apps, schema_editor):  # type: ignore[no-untyped-def]
 class Migration(migrations.Migration):
     """Adds the triggers."""
 
-    dependencies: ClassVar = [("accounts", "0002_audit")]
+    dependencies: ClassVar = [("accounts", "0004_audit")]
     operations: ClassVar = [migrations.RunPython(create, drop)]

@@ -7,13 +7,12 @@ take effect at once and an emptied Redis revives nothing. A token costs one quer
 import datetime as dt
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Exists
 from django.db.models.functions import Lower
 
 from accounts import tokens
@@ -21,17 +20,13 @@ from accounts.choices import Role, TeamKind
 from accounts.models import (
     USERNAME_PATTERN,
     ApiKey,
-    AuditEntry,
+    BrowserSession,
     Membership,
     RefreshToken,
     RevokedToken,
-    Team,
     User,
 )
-from accounts.permissions import check_can_read_audit
-from accounts.querysets import AuditQuerySet
-from aiagents.common.errors import NotFound, Unauthenticated
-from aiagents.common.ids import parse_id
+from aiagents.common.errors import Unauthenticated
 from aiagents.common.prepared import Prepared
 from aiagents.common.principals import Principal
 
@@ -54,26 +49,40 @@ def load_principal(
     user_id: uuid.UUID,
     *,
     token_id: str = "",
+    session_id: uuid.UUID | None = None,
     now: dt.datetime,
     expires_at: dt.datetime | None = None,
 ) -> Principal | None:
-    """The active person with that id; None when disabled, unknown or the token was ended.
+    """The active person with that id; None when disabled, unknown or the credential was ended.
 
     `token_id` is the `jti` of the access token, `expires_at` its end, after which there is
-    nobody any more. One query.
+    nobody any more; `session_id` is a signed-in browser. One query.
     """
     if expires_at is not None and expires_at <= now:
         return None
-    rows = _members(user_id, token_id)
+    rows = _members(user_id, token_id=token_id, session_id=session_id)
     if not rows or rows[0].is_ended:
         return None
-    return _principal(user_id, rows, token_id=token_id, expires_at=expires_at)
+    person = _principal(user_id, rows)
+    return replace(
+        person, token_id=token_id, session_id=session_id, expires_at=expires_at
+    )
+
+
+def signing_keys() -> tuple[tokens.SigningKey, ...]:
+    """The keys of access tokens; the first signs, all verify.
+
+    JWT_SIGNING_KEYS when set, else SECRET_KEY and its fallbacks.
+    """
+    if settings.JWT_SIGNING_KEYS:
+        return tokens.named_keys(settings.JWT_SIGNING_KEYS)
+    known = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return tokens.derived_keys(known)
 
 
 def get_token_principal(text: str, *, now: dt.datetime) -> Principal:
     """Who holds this access token. Raises Unauthenticated for a bad or ended one."""
-    key = tokens.signing_key(settings.SECRET_KEY)
-    token = tokens.read(text, key=key, now=now)
+    token = tokens.read(text, keys=signing_keys(), now=now)
     principal = load_principal(
         token.user_id, token_id=token.jti, now=now, expires_at=token.expires_at
     )
@@ -109,12 +118,26 @@ def find_current(principal: Principal, *, now: dt.datetime) -> Principal | None:
     current = load_principal(
         principal.user_id,
         token_id=principal.token_id,
+        session_id=principal.session_id,
         now=now,
         expires_at=principal.expires_at,
     )
     if current is None or current.token_version != principal.token_version:
         return None
     return current
+
+
+def find_requester(
+    user_id: uuid.UUID, *, api_key_id: uuid.UUID | None, now: dt.datetime
+) -> Principal | None:
+    """Who asked, as of now, for work that goes on without them; None without access.
+
+    Signing out ends no such work; disabling the person or revoking the key does.
+    """
+    if api_key_id is None:
+        return load_principal(user_id, now=now)
+    key = ApiKey.objects.live(now).filter(id=api_key_id).first()
+    return _key_principal(key) if key else None
 
 
 def find_user_by_name(name: str) -> User | None:
@@ -125,87 +148,21 @@ def find_user_by_name(name: str) -> User | None:
     return users.filter(lower_name=name.lower()).first()
 
 
-def list_api_keys(principal: Principal) -> QuerySet[ApiKey]:
-    """The principal's keys that were not revoked, newest first."""
-    return ApiKey.objects.visible_to(principal).order_by("-created_at", "-id")
-
-
-def get_api_key(key_id: object, *, by: Principal) -> ApiKey:
-    """One of `by`'s keys. Raises NotFound, also for a malformed or foreign id."""
-    parsed = parse_id(key_id)
-    key = ApiKey.objects.visible_to(by).filter(id=parsed).first() if parsed else None
-    if key is None:
-        raise NotFound
-    return key
-
-
-def list_audit(
-    *,
-    by: Principal,
-    action: str = "",
-    username: str = "",
-    chain: uuid.UUID | None = None,
-    since: dt.datetime | None = None,
-    until: dt.datetime | None = None,
-) -> AuditQuerySet:
-    """Audit entries, newest first, narrowed by what is given; `until` is exclusive.
-
-    Raises NotAllowed unless `by` is an administrator in person.
-    """
-    check_can_read_audit(by)
-    wanted = Q(action=action) if action else Q()
-    if username:
-        # None is nobody's id here: entries of the platform must not answer to a wrong name.
-        person = find_user_by_name(username)
-        wanted &= Q(user_id=person.id) if person else Q(pk=None)
-    if chain:
-        wanted &= Q(chain=chain)
-    if since:
-        wanted &= Q(at__gte=since)
-    if until:
-        wanted &= Q(at__lt=until)
-    rows = AuditEntry.objects.visible_to(by)
-    return rows.filter(wanted).order_by("-at", "-id")
-
-
-def names_of(ids_: Iterable[uuid.UUID | None]) -> dict[uuid.UUID, str]:
-    """What people and teams of these ids are called; the unknown are left out."""
-    wanted = {one for one in ids_ if one}
-    people = User.objects.filter(id__in=wanted).values_list("id", "username")
-    teams = Team.objects.filter(id__in=wanted).values_list("id", "name")
-    return dict(teams) | dict(people)
-
-
-def me(principal: Principal) -> dict[str, Any]:
-    """What a principal may know about itself.
-
-    `{id, username, email, roles, teams: [{id, name, kind}], limits: {requests,
-    window_seconds}, budget}`; `budget` is None: spending is not limited.
-    """
-    user = User.objects.only("id", "email").get(id=principal.user_id)
-    teams = Team.objects.visible_to(principal).order_by("created_at", "id")
-    return {
-        "id": str(principal.user_id),
-        "username": principal.username,
-        "email": user.email,
-        "roles": sorted(principal.roles),
-        "teams": [{"id": str(t.id), "name": t.name, "kind": t.kind} for t in teams],
-        "limits": {
-            "requests": settings.RATE_LIMIT_REQUESTS,
-            "window_seconds": settings.RATE_LIMIT_WINDOW_SECONDS,
-        },
-        "budget": None,
-    }
+def list_people_by_email(email: str) -> list[User]:
+    """The active people with that address, whatever its case; several may have typed it."""
+    return list(
+        User.objects.filter(email__iexact=email, is_active=True).exclude(email="")
+    )
 
 
 def _key_principal(key: ApiKey) -> Principal | None:
     """The key's person, seeing the key's team only; None when no longer a member of it."""
-    rows = _members(key.user_id, "")
+    rows = _members(key.user_id)
     if key.team_id not in {row.team_id for row in rows}:
         return None
-    person = _principal(key.user_id, rows, token_id="", expires_at=key.expires_at)
     return replace(
-        person,
+        _principal(key.user_id, rows),
+        expires_at=key.expires_at,
         team_id=key.team_id,
         team_ids=(key.team_id,),
         is_staff=False,
@@ -227,43 +184,50 @@ class _Member:
     token_version: int
     #: Whether the access token, or the chain it came from, was ended early.
     is_ended: bool
+    #: Whether the browser that was asked for is signed in.
+    has_session: bool
 
 
 _memberships = Prepared(
-    lambda user_id, token_id, family: (
+    lambda user_id, token_id, family, session_id: (
         Membership.objects.filter(user_id=user_id, user__is_active=True)
         .annotate(
             is_ended=Exists(RevokedToken.objects.filter(jti=token_id))
             | Exists(
                 RefreshToken.objects.filter(family=family, revoked_at__isnull=False)
-            )
+            ),
+            has_session=Exists(BrowserSession.objects.filter(id=session_id)),
         )
         .order_by("created_at", "id")
         .values_list(
             *("team_id", "team__kind", "role", "user__username", "user__is_staff"),
-            *("user__is_superuser", "user__token_version", "is_ended"),
+            *("user__is_superuser", "user__token_version", "is_ended", "has_session"),
         )
     ),
     user_id=models.UUIDField(),
     token_id=models.CharField(),
     family=models.UUIDField(),
+    session_id=models.UUIDField(),
 )
 
 
-def _members(user_id: uuid.UUID, token_id: str) -> list[_Member]:
+def _members(
+    user_id: uuid.UUID, *, token_id: str = "", session_id: uuid.UUID | None = None
+) -> list[_Member]:
     rows = _memberships(
-        user_id=user_id, token_id=token_id, family=tokens.family_of(token_id)
+        user_id=user_id,
+        token_id=token_id,
+        family=tokens.family_of(token_id),
+        session_id=session_id,
     )
-    return [_Member(*row) for row in rows]
+    members = [_Member(*row) for row in rows]
+    if session_id is None or not members or members[0].has_session:
+        return members
+    # The browser was signed out.
+    return []
 
 
-def _principal(
-    user_id: uuid.UUID,
-    rows: Sequence[_Member],
-    *,
-    token_id: str,
-    expires_at: dt.datetime | None,
-) -> Principal:
+def _principal(user_id: uuid.UUID, rows: Sequence[_Member]) -> Principal:
     first = rows[0]
     own = [row.team_id for row in rows if row.kind == TeamKind.PERSONAL]
     return Principal(
@@ -273,15 +237,18 @@ def _principal(
         team_ids=tuple(row.team_id for row in rows),
         roles=_roles(rows),
         is_staff=first.is_staff,
-        token_id=token_id,
         token_version=first.token_version,
-        expires_at=expires_at,
     )
 
 
 def _roles(rows: Sequence[_Member]) -> frozenset[str]:
-    """The roles of all shared teams. Everybody runs their own team, which makes no roles."""
+    """The roles of all shared teams. Everybody runs their own team, which makes no roles.
+
+    Who administers a team may run every agent, and is no administrator of the platform.
+    """
     shared = {row.role for row in rows if row.kind != TeamKind.PERSONAL}
+    if Role.ADMIN in shared:
+        shared = (shared - {Role.ADMIN.value}) | {Role.AGENT_OPERATOR.value}
     is_admin = rows[0].is_staff or rows[0].is_superuser
     return frozenset(
         shared | {Role.USER.value} | ({Role.ADMIN.value} if is_admin else set())

@@ -1,0 +1,26 @@
+"""What is told to open connections and to mailboxes once a transaction has committed."""
+
+import datetime as dt
+import uuid
+
+from django.core.mail import EmailMessage
+from django.template.loader import render_to_string
+
+from accounts.choices import Role
+from aiagents.common import mail, rights
+
+
+def announce_ended_credentials(*, user_id: uuid.UUID) -> None:
+    """Some credential of this person has ended: their sockets and streams look again."""
+    rights.announce_on_commit(user_id)
+
+
+def send_invitation(
+    *, to: str, team: str, role: str, by: str, link: str, until: dt.datetime
+) -> None:
+    """The letter of an invitation."""
+    values = {"team": team, "role": Role(role).label, "by": by, "link": link}
+    body = render_to_string("mail/invitation.txt", values | {"until": until})
+    # A name may hold anything but a line break, which a subject may not.
+    subject = " ".join(f"You are invited into the team {team}".split())
+    mail.send_on_commit(EmailMessage(subject=subject, body=body, to=[to]))
