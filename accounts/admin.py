@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from unfold.admin import ModelAdmin  # type: ignore[import-untyped] # it ships no types
 
 from accounts import services
-from accounts.models import ApiKey, Membership, Team, User
+from accounts.models import ApiKey, AuditEntry, Membership, Team, User
 from aiagents.common import clock
 from aiagents.common.errors import DomainError, NotAllowed
 from aiagents.common.principals import Principal
@@ -253,4 +253,44 @@ class ApiKeyAdmin(ServiceAdmin):
         self, request: HttpRequest, obj: ApiKey | None = None
     ) -> bool:
         """Runs refer to keys; they are revoked."""
+        return False
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
+    """The audit, to be looked at; `/audit` has the filters and the export."""
+
+    list_display = ("at", "action", "user_id", "target", "chain", "sequence")
+    list_filter = ("action", "at")
+    search_fields = ("target", "action", "user_id__exact", "chain__exact")
+    ordering = ("-at", "-id")
+    show_full_result_count = False
+    fields = (
+        "at",
+        "action",
+        "user_id",
+        "api_key_id",
+        "target",
+        "details",
+        "chain",
+        "sequence",
+        "previous_hash",
+        "hash",
+    )
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Entries are written by what they tell of."""
+        return False
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: AuditEntry | None = None
+    ) -> bool:
+        """Entries are never changed."""
+        return False
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: AuditEntry | None = None
+    ) -> bool:
+        """Entries are never deleted."""
         return False

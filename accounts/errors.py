@@ -1,6 +1,12 @@
 """What can go wrong with accounts, for a caller to mend."""
 
-from aiagents.common.errors import Conflict, NotFound
+from typing import TYPE_CHECKING
+
+from aiagents.common.errors import Conflict, NotAllowed, NotFound, Unavailable
+from aiagents.common.principals import Principal
+
+if TYPE_CHECKING:
+    from accounts.policy import Decision
 
 
 class UsernameTaken(Conflict):
@@ -21,6 +27,24 @@ class TooManyKeys(Conflict):
     """You have as many API keys as are allowed; revoke one first."""
 
     code = "too_many_keys"
+
+
+class PolicyDenied(NotAllowed):
+    """The policy does not allow this."""
+
+    code = "policy_denied"
+
+    def __init__(self, *, decision: "Decision", by: Principal, code: str = "") -> None:
+        """The message is the policy's own reasons."""
+        super().__init__(" ".join(decision.reasons), code=code)
+        self.decision = decision
+        self.by = by
+
+
+class PolicyUnavailable(Unavailable):
+    """The policy cannot decide for a moment, so nothing was done; try again shortly."""
+
+    code = "policy_unavailable"
 
 
 class AlreadyMember(Conflict):

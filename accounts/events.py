@@ -20,3 +20,16 @@ class UserLoggedIn(Event):
 
     name: ClassVar[str] = "user.logged_in"
     aggregate: ClassVar[str] = "user"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDenied(Event):
+    """The policy refused a run; the aggregate is its decision."""
+
+    name: ClassVar[str] = "policy.denied"
+    aggregate: ClassVar[str] = "policy"
+
+    agent: str
+    category: str
+    risk: str
+    lane: str

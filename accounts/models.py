@@ -1,6 +1,6 @@
 """Users, teams, keys, and what makes a request happen once."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.validators import RegexValidator
@@ -11,6 +11,7 @@ from django.utils.crypto import salted_hmac
 from accounts.choices import Role, TeamKind
 from accounts.querysets import (
     ApiKeyQuerySet,
+    AuditQuerySet,
     IdempotencyQuerySet,
     InvitationQuerySet,
     TeamQuerySet,
@@ -215,3 +216,66 @@ class IdempotencyRecord(UUIDModel):
 
     def __str__(self) -> str:
         return f"{self.route} {self.key}"
+
+
+class AuditEntry(UUIDModel):
+    """Who did what, when: written with the deed, never changed, chained to the one before.
+
+    No foreign keys: an entry outlives what it tells of. On PostgreSQL a trigger refuses every
+    change, and `manage.py verify_audit` finds one that was made all the same.
+    """
+
+    #: The team whose chain this is; the nil UUID for what belongs to no team.
+    chain = models.UUIDField()
+    #: 1, 2, 3, … in its chain.
+    sequence = models.PositiveBigIntegerField()
+    at = models.DateTimeField()
+    #: Who did it; None for the platform itself, and for nobody known.
+    user_id = models.UUIDField(null=True)
+    api_key_id = models.UUIDField(null=True)
+    #: One of `AuditAction`; not as choices, for a new one is no change of the table.
+    action = models.CharField(max_length=40)
+    #: What it was done to, as `kind:id`.
+    target = models.CharField(max_length=120)
+    details: Any = models.JSONField(default=dict)
+    previous_hash = models.CharField(max_length=64)
+    #: SHA-256 of the other columns as canonical JSON, `previous_hash` among them.
+    hash = models.CharField(max_length=64)
+
+    objects = AuditQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        constraints = (
+            models.UniqueConstraint(fields=["chain", "sequence"], name="audit_once"),
+        )
+        indexes = (
+            models.Index(fields=["-at", "-id"], name="audit_newest"),
+            models.Index(fields=["action", "-at", "-id"], name="audit_of_action"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.action} #{self.sequence} of {self.chain}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Written once, by the service. Raises TypeError for a change."""
+        if not self._state.adding:
+            raise TypeError("Audit entries are never changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refused."""
+        raise TypeError("Audit entries are never deleted.")
+
+
+class AuditHead(models.Model):
+    """The last entry of a chain. Its row is the lock under which a chain grows."""
+
+    chain = models.UUIDField(primary_key=True)
+    sequence = models.PositiveBigIntegerField(default=0)
+    hash = models.CharField(max_length=64, blank=True)
+    #: Made with SECRET_KEY: whoever has the database alone cannot write another head.
+    signature = models.CharField(max_length=64, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.chain} at {self.sequence}"

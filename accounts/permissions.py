@@ -2,24 +2,59 @@
 
 import uuid
 
-from accounts.choices import Role
+import structlog
+
+from accounts.choices import DataClass, Role
+from accounts.errors import PolicyUnavailable
 from accounts.models import Membership
-from accounts.policy import Decision, PolicyInput, decide
+from accounts.policy import (
+    BadPolicyError,
+    Bundle,
+    Decision,
+    Evaluator,
+    NoDecisionError,
+    PolicyInput,
+    decide,
+    merged,
+    read_bundle,
+    rules_of,
+)
+from aiagents.common import clock
 from aiagents.common.errors import InvalidInput, NotAllowed, NotFound
 from aiagents.common.principals import Principal
 
 __all__ = [
+    "BadPolicyError",
+    "Bundle",
     "Decision",
+    "Evaluator",
+    "NoDecisionError",
+    "PolicyInput",
     "can_manage_accounts",
     "can_manage_team",
     "check_can_give_role",
     "check_can_manage_accounts",
     "check_can_manage_team",
+    "check_can_read_audit",
     "check_is_person",
+    "decide",
     "decide_run",
     "grantable_roles",
+    "merged",
     "policy_works",
+    "read_bundle",
+    "rules_of",
 ]
+
+#: Whoever else may do nothing: this question must be allowed.
+READINESS = Principal(
+    user_id=uuid.UUID(int=0),
+    username="readiness",
+    team_id=uuid.UUID(int=0),
+    team_ids=(),
+    roles=frozenset({Role.ADMIN.value}),
+)
+log = structlog.get_logger(__name__)
 
 
 def decide_run(
@@ -30,38 +65,48 @@ def decide_run(
     risk: str,
     lane: str,
     is_suspended: bool,
+    data_class: str = DataClass.INTERNAL,
 ) -> Decision:
-    """The policy's decision about one run; an engine that fails denies.
+    """The policy's decision about one run. Raises PolicyUnavailable when there is none.
 
     `category` is the slug of the agent's category, `risk` one of low, medium, high.
     """
-    return decide(
-        PolicyInput(
-            roles=tuple(principal.roles),
-            is_key=principal.scopes is not None,
-            scopes=tuple(principal.scopes or ()),
-            agent_slug=agent_slug,
-            category=category,
-            risk=risk,
-            is_suspended=is_suspended,
-            lane=lane,
-        )
+    question = PolicyInput(
+        roles=tuple(principal.roles),
+        is_key=principal.scopes is not None,
+        scopes=tuple(principal.scopes or ()),
+        agent_slug=agent_slug,
+        category=category,
+        risk=risk,
+        is_suspended=is_suspended,
+        lane=lane,
+        data_class=data_class,
+        at=clock.now(),
     )
+    try:
+        return decide(question)
+    except NoDecisionError as error:
+        _tell_operators(error)
+        raise PolicyUnavailable from error
+
+
+def _tell_operators(error: NoDecisionError) -> None:
+    log.error("policy_failed", action="policy_failed", cause=str(error)[:300])
 
 
 def policy_works() -> bool:
     """Whether the policy allows what it must allow: for readiness checks."""
-    question = PolicyInput(
-        roles=(Role.ADMIN.value,),
-        is_key=False,
-        scopes=(),
-        agent_slug="readiness",
-        category="readiness",
-        risk="low",
-        is_suspended=False,
-        lane="interactive",
-    )
-    return decide(question).allowed
+    try:
+        return decide_run(
+            principal=READINESS,
+            agent_slug="readiness",
+            category="readiness",
+            risk="low",
+            lane="interactive",
+            is_suspended=False,
+        ).allowed
+    except PolicyUnavailable:
+        return False
 
 
 def can_manage_accounts(by: Principal) -> bool:
@@ -75,6 +120,12 @@ def check_can_manage_accounts(by: Principal) -> None:
         raise NotAllowed(
             "Only administrators change other people's accounts and teams."
         )
+
+
+def check_can_read_audit(by: Principal) -> None:
+    """Raises NotAllowed unless `by` is an administrator in person."""
+    if not can_manage_accounts(by):
+        raise NotAllowed("Only administrators read the audit.")
 
 
 def can_manage_team(by: Principal, team_id: uuid.UUID) -> bool:

@@ -2,15 +2,22 @@
 
 import datetime as dt
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.db import models
 from django.db.models import Q
 
+from accounts.choices import Role
 from aiagents.common.principals import Principal
 
 if TYPE_CHECKING:
-    from accounts.models import ApiKey, IdempotencyRecord, Invitation, Team
+    from accounts.models import (
+        ApiKey,
+        AuditEntry,
+        IdempotencyRecord,
+        Invitation,
+        Team,
+    )
 
 
 class TeamQuerySet(models.QuerySet["Team"]):
@@ -56,3 +63,20 @@ class IdempotencyQuerySet(models.QuerySet["IdempotencyRecord"]):
     def older_than(self, moment: dt.datetime) -> "IdempotencyQuerySet":
         """Answers that need not be repeated any more."""
         return self.filter(created_at__lt=moment)
+
+
+class AuditQuerySet(models.QuerySet["AuditEntry"]):
+    """Audit entries, which are written once."""
+
+    def visible_to(self, principal: Principal) -> "AuditQuerySet":
+        """All of them for an administrator in person, none for anybody else."""
+        is_admin = Role.ADMIN in principal.roles and principal.scopes is None
+        return self.all() if is_admin else self.none()
+
+    def update(self, **_: Any) -> NoReturn:
+        """Refused; PostgreSQL refuses it as well."""
+        raise TypeError("Audit entries are never changed.")
+
+    def delete(self) -> NoReturn:
+        """Refused; PostgreSQL refuses it as well."""
+        raise TypeError("Audit entries are never deleted.")

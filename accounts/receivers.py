@@ -6,7 +6,7 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db.models.signals import post_save
 from django.http import HttpRequest
 
-from accounts import services
+from accounts import selectors, services
 from accounts.models import BrowserSession, User
 from aiagents.common import clock
 from aiagents.common.addresses import client_address
@@ -16,9 +16,10 @@ from aiagents.common.ids import parse_id
 PLAIN = "_password"
 
 
-def record_sign_in(sender: Any, user: User, **_: Any) -> None:
+def record_sign_in(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
     """A browser is signed in, after all steps; who has no team yet gets one."""
-    services.record_sign_in(user=user, now=clock.now())
+    address = client_address(request.META)
+    services.record_sign_in(user=user, address=address, now=clock.now())
 
 
 def begin_session(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
@@ -50,12 +51,21 @@ def end_credentials(
     """`changepassword` and the admin's form save a new password past our service."""
     if raw or created or getattr(instance, PLAIN, None) is None:
         return
-    services.end_credentials(user_id=instance.pk, now=clock.now())
+    services.note_new_password(user=instance, now=clock.now())
     instance.refresh_from_db(fields=["token_version"])
+
+
+def note_sign_out(sender: Any, user: User | None, **_: Any) -> None:
+    """The end of a session, on a page or in the admin; the token's is told by its service."""
+    now = clock.now()
+    principal = selectors.load_principal(user.pk, now=now) if user else None
+    if principal is not None:
+        services.record_sign_out(principal=principal, kind="session", now=now)
 
 
 def connect() -> None:
     """Called once, when the app is ready."""
+    user_logged_out.connect(note_sign_out, dispatch_uid="accounts.note_sign_out")
     user_logged_in.connect(record_sign_in, dispatch_uid="accounts.record_sign_in")
     user_logged_in.connect(begin_session, dispatch_uid="accounts.begin_session")
     user_logged_out.connect(forget_session, dispatch_uid="accounts.forget_session")

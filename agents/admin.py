@@ -4,6 +4,7 @@ Definitions, versions and runs are read here and never changed: texts come from 
 run's row is the executor's. What people typed and what came of it is not shown at all.
 """
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -17,10 +18,13 @@ from django.shortcuts import render
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin  # type: ignore[import-untyped] # it ships no types
+from unfold.decorators import action  # type: ignore[import-untyped] # it ships no types
 
-from agents import services
+from accounts import selectors as account_selectors
+from accounts.permissions import check_can_manage_accounts
+from agents import selectors, services
 from agents.catalogue.canonical import canonical_text
-from agents.forms import SuspensionForm
+from agents.forms import DryRunForm, SuspensionForm
 from agents.models import (
     Agent,
     AgentVersion,
@@ -33,8 +37,11 @@ from agents.models import (
     Topic,
 )
 from aiagents.common import clock
-from aiagents.common.errors import DomainError, NotAllowed
+from aiagents.common.errors import DomainError, InvalidInput, NotAllowed
 from aiagents.common.principals import Principal
+
+#: A page answers in time; `manage.py policy_dry_run` asks them all.
+MOST_TRIED = 5_000
 
 
 def _principal(request: HttpRequest) -> Principal:
@@ -134,7 +141,9 @@ class AgentAdmin(ReadOnlyAdmin):
             self._tell(
                 request,
                 agent,
-                lambda slug: services.resume_agent(slug=slug, by=_principal(request)),
+                lambda slug: services.resume_agent(
+                    slug=slug, by=_principal(request), now=clock.now()
+                ),
             )
 
     def _confirmation(
@@ -221,7 +230,7 @@ class ModelProfileAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no typ
         change: bool,  # noqa: FBT001 - Django's
     ) -> None:
         """Change the model behind a tier."""
-        services.change_profile(profile=obj, by=_principal(request))
+        services.change_profile(profile=obj, by=_principal(request), now=clock.now())
 
 
 @admin.register(ModelPrice)
@@ -256,7 +265,7 @@ class ModelPriceAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
         change: bool,  # noqa: FBT001 - Django's
     ) -> None:
         """Add a price."""
-        services.add_price(price=obj, by=_principal(request))
+        services.add_price(price=obj, by=_principal(request), now=clock.now())
 
 
 @admin.register(Execution)
@@ -281,6 +290,51 @@ class ExecutionAdmin(ReadOnlyAdmin):
     ordering = ("-created_at", "-id")
     show_full_result_count = False
     exclude = ("inputs", "output", "output_json", "metadata")
+    actions_list = ("policy_dry_run",)
+
+    @action(  # type: ignore[untyped-decorator] # unfold ships no types
+        description="Try other policy rules", url_path="policy-dry-run"
+    )
+    def policy_dry_run(self, request: HttpRequest) -> HttpResponse:
+        """Ask other rules what was asked in the last days; changes nothing."""
+        check_can_manage_accounts(_principal(request))
+        found: selectors.DryRun | None = None
+        form = DryRunForm(request.POST or None, initial=selectors.rules_in_force())
+        if request.method == "POST" and form.is_valid():
+            found = self._try(form)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "form": form,
+            "found": found,
+            "lines": _named_changes(found) if found else (),
+            "most": MOST_TRIED,
+        }
+        return render(request, "admin/agents/execution/policy_dry_run.html", context)
+
+    def _try(self, form: DryRunForm) -> selectors.DryRun | None:
+        values = form.cleaned_data
+        try:
+            return selectors.try_policy(
+                bundle=selectors.read_rules(values["rules"], values["roles"]),
+                since=clock.now() - dt.timedelta(days=values["days"]),
+                limit=MOST_TRIED,
+            )
+        except InvalidInput as error:
+            for name, sentences in error.errors.items():
+                form.add_error(name, sentences)
+            return None
+
+
+def _named_changes(
+    found: selectors.DryRun,
+) -> list[tuple[selectors.Change, int, str]]:
+    """Each change with how often it would be made, and who is met by it."""
+    names = account_selectors.names_of(change.user_id for change, _ in found.changes)
+    return [
+        (change, count, names.get(change.user_id, "") if change.user_id else "")
+        for change, count in found.changes
+    ]
 
 
 @admin.register(Batch)

@@ -13,6 +13,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from agents.routing import websocket_urlpatterns  # noqa: E402
+from aiagents.common.bodies import limit_bodies  # noqa: E402
 from aiagents.common.sockets import refuse_foreign_origins, unknown_socket  # noqa: E402
 
 websocket_application = refuse_foreign_origins(
@@ -26,5 +27,5 @@ websocket_application = refuse_foreign_origins(
     )
 )
 application = ProtocolTypeRouter(
-    {"http": http_application, "websocket": websocket_application}
+    {"http": limit_bodies(http_application), "websocket": websocket_application}
 )

@@ -5,6 +5,7 @@ from django.urls import include, path
 from marketplace.pages import (
     account,
     agents,
+    audit,
     auth,
     batches,
     catalogue,
@@ -74,6 +75,8 @@ PAGES = [
     path(f"{RUN}/retry", runs.execution_retry, name="execution_retry"),
     path(f"{RUN}/feedback", runs.execution_feedback, name="execution_feedback"),
     path(f"{RUN}/download", runs.execution_download, name="execution_download"),
+    path("audit", audit.audit_list, name="audit"),
+    path("audit/export", audit.audit_export, name="audit_export"),
     path("dashboard/batches", batches.batch_list, name="batch_list"),
     path(BATCH, batches.batch_detail, name="batch_detail"),
     path(f"{BATCH}/pause", batches.batch_pause, name="batch_pause"),

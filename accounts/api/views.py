@@ -149,6 +149,8 @@ class MeView(APIView):
 class ApiKeyListView(APIView):
     """The caller's API keys; for people only."""
 
+    pagination_class = NumberedPages
+
     @extend_schema(
         tags=["accounts"],
         responses={200: serializers.ApiKeyOutput(many=True)},

@@ -1,6 +1,18 @@
-"""May this subject run this agent? The rules are Rego, beside their tests."""
+"""May this subject run this agent? The rules are Rego, in `accounts/policies`."""
 
-from accounts.policy.engine import decide
-from accounts.policy.values import Decision, PolicyInput
+from accounts.policy.bundle import BadPolicyError, Bundle, merged, read_bundle
+from accounts.policy.deciding import decide, rules_of
+from accounts.policy.values import Decision, Evaluator, NoDecisionError, PolicyInput
 
-__all__ = ["Decision", "PolicyInput", "decide"]
+__all__ = [
+    "BadPolicyError",
+    "Bundle",
+    "Decision",
+    "Evaluator",
+    "NoDecisionError",
+    "PolicyInput",
+    "decide",
+    "merged",
+    "read_bundle",
+    "rules_of",
+]

@@ -1,5 +1,6 @@
 """Every read of accounts."""
 
+from accounts.selectors.audit import list_audit, names_of
 from accounts.selectors.export import own_records
 from accounts.selectors.own import (
     get_api_key,
@@ -42,6 +43,7 @@ __all__ = [
     "get_token_principal",
     "has_password",
     "list_api_keys",
+    "list_audit",
     "list_browser_sessions",
     "list_members",
     "list_open_invitations",
@@ -50,6 +52,7 @@ __all__ = [
     "list_token_chains",
     "load_principal",
     "me",
+    "names_of",
     "own_records",
     "signing_keys",
 ]

@@ -1,5 +1,14 @@
 """Every write of accounts."""
 
+from accounts.services.audit import (
+    Deed,
+    record_budget_change,
+    record_deed,
+    record_deeds,
+    record_export,
+)
+from accounts.services.audit_chain import Fault, Finding, list_heads, verify_audit
+from accounts.services.denials import record_denial, recording_denials
 from accounts.services.erasure import check_can_erase, erase_user
 from accounts.services.guard import count_letter, counting_codes
 from accounts.services.idempotency import Answer, run_once
@@ -17,6 +26,7 @@ from accounts.services.people import (
     enable_user,
     end_credentials,
     is_own_password,
+    note_new_password,
     set_email,
 )
 from accounts.services.purge import purge_expired
@@ -39,6 +49,7 @@ from accounts.services.sign_in import (
     log_in,
     log_out,
     record_sign_in,
+    record_sign_out,
     refresh_tokens,
     verify_password,
 )
@@ -53,6 +64,9 @@ from accounts.services.tickets import Ticket, issue_socket_ticket, redeem_socket
 
 __all__ = [
     "Answer",
+    "Deed",
+    "Fault",
+    "Finding",
     "NewInvitation",
     "NewKey",
     "Ticket",
@@ -79,13 +93,22 @@ __all__ = [
     "invite",
     "is_own_password",
     "issue_socket_ticket",
+    "list_heads",
     "log_in",
     "log_out",
     "note_key_use",
+    "note_new_password",
     "note_session_use",
     "password_problems",
     "purge_expired",
+    "record_budget_change",
+    "record_deed",
+    "record_deeds",
+    "record_denial",
+    "record_export",
     "record_sign_in",
+    "record_sign_out",
+    "recording_denials",
     "redeem_socket_ticket",
     "refresh_tokens",
     "register_from_other_site",
@@ -97,5 +120,6 @@ __all__ = [
     "run_once",
     "set_email",
     "set_membership",
+    "verify_audit",
     "verify_password",
 ]

@@ -15,6 +15,7 @@ from django.db import IntegrityError, OperationalError, transaction
 
 from accounts.errors import StillRunning
 from accounts.models import IdempotencyRecord
+from accounts.services.denials import recording_denials
 from aiagents.common import clock, ids
 from aiagents.common import json as strict_json
 from aiagents.common.errors import IdempotencyMismatch, InvalidInput
@@ -52,10 +53,23 @@ def run_once(
 
     `route` names what is created, with the ids of its address; `body` is the parsed request.
     A replayed answer has the header `Idempotent-Replayed: true`. Raises InvalidInput for a
-    malformed key, IdempotencyMismatch for another body, StillRunning, and what `create` raises.
+    malformed key, IdempotencyMismatch for another body, StillRunning, and what `create` raises;
+    a refusal of the policy is recorded.
     """
-    if key is None:
-        return create()
+    with recording_denials():
+        if key is None:
+            return create()
+        return _run_with_key(principal, route=route, key=key, body=body, create=create)
+
+
+def _run_with_key(
+    principal: Principal,
+    *,
+    route: str,
+    key: str,
+    body: Any,
+    create: Callable[[], Answer],
+) -> Answer:
     if not KEY.fullmatch(key):
         raise InvalidInput(
             "The Idempotency-Key must be 1 to 255 visible ASCII characters."

@@ -11,11 +11,12 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts import dispatch, tokens
-from accounts.choices import Scope
+from accounts.choices import AuditAction, Scope
 from accounts.errors import TooManyKeys
 from accounts.models import ApiKey, User
 from accounts.permissions import check_is_person
 from accounts.selectors import get_api_key
+from accounts.services import audit
 from accounts.services.passwords import is_plain
 from aiagents.common.errors import InvalidInput, NotFound
 from aiagents.common.principals import Principal
@@ -69,6 +70,14 @@ def create_api_key(
         created_at=now,
         expires_at=expires_at,
     )
+    _record(
+        AuditAction.KEY_CREATED,
+        row,
+        by=by,
+        now=now,
+        scopes=row.scopes,
+        expires_at=expires_at.isoformat() if expires_at else None,
+    )
     return NewKey(row=row, secret=secret)
 
 
@@ -79,17 +88,57 @@ def revoke_api_key(*, key_id: object, by: Principal, now: dt.datetime) -> None:
     key = get_api_key(key_id, by=by)
     if not ApiKey.objects.filter(id=key.id, revoked_at=None).update(revoked_at=now):
         raise NotFound
+    _record(AuditAction.KEY_REVOKED, key, by=by, now=now)
     dispatch.announce_ended_credentials(user_id=by.user_id)
 
 
 def note_key_use(
     *, key_id: uuid.UUID, last_used_at: dt.datetime | None, now: dt.datetime
 ) -> None:
-    """Remember that a key was used; at most once a minute."""
+    """Remember that a key was used, at most once a minute; the audit, once in each hour."""
     if last_used_at is not None and last_used_at > now - NOTE_EVERY:
         return
     due = Q(last_used_at=None) | Q(last_used_at__lte=now - NOTE_EVERY)
-    ApiKey.objects.filter(due, id=key_id).update(last_used_at=now)
+    rows = ApiKey.objects.filter(id=key_id)
+    with transaction.atomic():
+        is_noted = rows.filter(due).update(last_used_at=now)
+        if is_noted and (last_used_at is None or _hour(last_used_at) != _hour(now)):
+            _record_use(rows.get(), now=now)
+
+
+def _hour(moment: dt.datetime) -> dt.datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def _record_use(key: ApiKey, *, now: dt.datetime) -> None:
+    deed = audit.Deed(
+        action=AuditAction.KEY_USED,
+        target=f"key:{key.id}",
+        team_id=key.team_id,
+        user_id=key.user_id,
+        api_key_id=key.id,
+        details={"prefix": key.prefix},
+    )
+    audit.record_deeds([deed], now=now)
+
+
+def _record(
+    action: AuditAction,
+    key: ApiKey,
+    *,
+    by: Principal,
+    now: dt.datetime,
+    **details: audit.Detail,
+) -> None:
+    audit.record_deed(
+        action=action,
+        target=f"key:{key.id}",
+        team_id=key.team_id,
+        by=by,
+        now=now,
+        prefix=key.prefix,
+        **details,
+    )
 
 
 def _check_key(

@@ -8,9 +8,10 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts import dispatch
-from accounts.models import RefreshToken, User
+from accounts.choices import AuditAction
+from accounts.models import RefreshToken, Team, User
 from accounts.permissions import check_can_manage_accounts, check_is_person
-from accounts.services import guard
+from accounts.services import audit, guard
 from accounts.services.addresses import is_email
 from accounts.services.passwords import matches, password_problems
 from accounts.services.sessions import end_all_sessions
@@ -38,7 +39,7 @@ def change_password(
         raise InvalidInput(
             "Not valid: new_password.", errors={"new_password": problems}
         )
-    _replace_password(user, hashed=make_password(new), now=now)
+    _replace_password(user, hashed=make_password(new), by=principal, now=now)
     user.refresh_from_db()
     return user
 
@@ -86,13 +87,13 @@ def disable_user(*, user_id: uuid.UUID, by: Principal, now: dt.datetime) -> None
         raise Conflict(
             "You cannot disable your own account; ask another administrator."
         )
-    _set_active(user_id, is_active=False, now=now)
+    _set_active(user_id, is_active=False, by=by, now=now)
 
 
 def enable_user(*, user_id: uuid.UUID, by: Principal, now: dt.datetime) -> None:
     """Let a disabled person sign in again. Raises NotAllowed, NotFound."""
     check_can_manage_accounts(by)
-    _set_active(user_id, is_active=True, now=now)
+    _set_active(user_id, is_active=True, by=by, now=now)
 
 
 @transaction.atomic
@@ -106,16 +107,45 @@ def end_credentials(*, user_id: uuid.UUID, now: dt.datetime) -> None:
 
 
 @transaction.atomic
-def _replace_password(user: User, *, hashed: str, now: dt.datetime) -> None:
+def note_new_password(*, user: User, now: dt.datetime) -> None:
+    """End the credentials of somebody whose password was set past our services."""
+    end_credentials(user_id=user.id, now=now)
+    _record(AuditAction.PASSWORD_CHANGED, user.id, by=None, now=now, kind="command")
+
+
+@transaction.atomic
+def _replace_password(
+    user: User, *, hashed: str, by: Principal, now: dt.datetime
+) -> None:
     # Compared with what was verified: of two changes at once the second must fail.
     unchanged = User.objects.filter(id=user.id, password=user.password)
     if not unchanged.update(password=hashed):
         raise StaleTransition
     end_credentials(user_id=user.id, now=now)
+    _record(AuditAction.PASSWORD_CHANGED, user.id, by=by, now=now, kind="own")
 
 
 @transaction.atomic
-def _set_active(user_id: uuid.UUID, *, is_active: bool, now: dt.datetime) -> None:
+def _set_active(
+    user_id: uuid.UUID, *, is_active: bool, by: Principal, now: dt.datetime
+) -> None:
     if not User.objects.filter(id=user_id).update(is_active=is_active):
         raise NotFound
     end_credentials(user_id=user_id, now=now)
+    action = AuditAction.ENABLED if is_active else AuditAction.DISABLED
+    _record(action, user_id, by=by, now=now)
+
+
+def _record(
+    action: AuditAction,
+    user_id: uuid.UUID,
+    *,
+    by: Principal | None,
+    now: dt.datetime,
+    **details: audit.Detail,
+) -> None:
+    """Into the chain of the person's own team; the platform's for one who has none yet."""
+    own = Team.objects.personal_of(user_id).values_list("id", flat=True).first()
+    audit.record_deed(
+        action=action, target=f"user:{user_id}", team_id=own, by=by, now=now, **details
+    )

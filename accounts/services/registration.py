@@ -8,12 +8,12 @@ from collections.abc import Callable
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 
-from accounts.choices import Role, TeamKind
+from accounts.choices import AuditAction, Role, TeamKind
 from accounts.errors import UsernameTaken
 from accounts.events import UserRegistered
 from accounts.models import USERNAME_PATTERN, Membership, Team, User
 from accounts.selectors import find_user_by_name
-from accounts.services import guard
+from accounts.services import audit, guard
 from accounts.services.addresses import is_email
 from accounts.services.passwords import is_plain, password_problems
 from aiagents.common.errors import Conflict, InvalidInput
@@ -108,6 +108,14 @@ def _save_new(user: User, *, now: dt.datetime) -> User:
     user.save(force_insert=True)
     team = _create_personal_team(user, now=now)
     record_event(UserRegistered(aggregate_id=user.id, team_id=team.id, user_id=user.id))
+    deed = audit.Deed(
+        action=AuditAction.REGISTERED,
+        target=f"user:{user.id}",
+        team_id=team.id,
+        user_id=user.id,
+        details={"is_superuser": user.is_superuser},
+    )
+    audit.record_deeds([deed], now=now)
     return user
 
 

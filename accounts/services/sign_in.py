@@ -8,15 +8,16 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts import dispatch, tokens
+from accounts.choices import AuditAction
 from accounts.events import UserLoggedIn
 from accounts.models import RefreshToken, RevokedToken, User
 from accounts.permissions import check_is_person
 from accounts.selectors import SIGN_IN_AGAIN, find_user_by_name, signing_keys
-from accounts.services import guard
+from accounts.services import audit, guard
 from accounts.services.passwords import matches
 from accounts.services.registration import ensure_personal_team
 from accounts.services.second_factors import check_second_factor
-from aiagents.common import ids
+from aiagents.common import clock, ids
 from aiagents.common.errors import Unauthenticated
 from aiagents.common.principals import Principal
 from analytics.services import record_event
@@ -45,17 +46,32 @@ def verify_password(*, username: str, password: str, address: str | None) -> Use
     attempt = guard.begin_attempt(username=username, address=address)
     user = find_user_by_name(username)
     if not matches(user, password) or user is None:
+        _record_failure(user, address=address)
         raise Unauthenticated(WRONG, code="bad_credentials")
     attempt.forgive()
     return user
 
 
 @transaction.atomic
-def record_sign_in(*, user: User, now: dt.datetime) -> None:
-    """Somebody is signed in, with everything that was asked of them."""
+def record_sign_in(
+    *,
+    user: User,
+    kind: str = "session",
+    address: str | None = None,
+    now: dt.datetime,
+) -> None:
+    """Somebody is signed in, with everything that was asked of them; `kind` is session or token."""
     User.objects.filter(id=user.id).update(last_login=now)
     team = ensure_personal_team(user=user, now=now)
     record_event(UserLoggedIn(aggregate_id=user.id, team_id=team.id, user_id=user.id))
+    deed = audit.Deed(
+        action=AuditAction.SIGNED_IN,
+        target=f"user:{user.id}",
+        team_id=team.id,
+        user_id=user.id,
+        details={"kind": kind, "address": address},
+    )
+    audit.record_deeds([deed], now=now)
 
 
 def log_in(
@@ -74,8 +90,9 @@ def log_in(
     user = verify_password(username=username, password=password, address=address)
     check_second_factor(user, code=code)
     with transaction.atomic():
-        record_sign_in(user=user, now=now)
-        return _issue(user, family=ids.new_id(), now=now)
+        pair = _issue(user, family=ids.new_id(), now=now)
+        record_sign_in(user=user, kind="token", address=address, now=now)
+        return pair
 
 
 def refresh_tokens(*, refresh: str, now: dt.datetime) -> TokenPair:
@@ -89,7 +106,7 @@ def refresh_tokens(*, refresh: str, now: dt.datetime) -> TokenPair:
         raise Unauthenticated(SIGN_IN_AGAIN)
     if pair := _exchange(link, now=now):
         return pair
-    _end_chain(user_id=link.user_id, family=link.family, now=now)
+    _end_stolen(link, now=now)
     raise Unauthenticated(SIGN_IN_AGAIN)
 
 
@@ -109,6 +126,49 @@ def log_out(*, principal: Principal, refresh: str = "", now: dt.datetime) -> Non
         for family in filter(None, families):
             _end_chain(user_id=principal.user_id, family=family, now=now)
         dispatch.announce_ended_credentials(user_id=principal.user_id)
+        if principal.token_id:
+            record_sign_out(principal=principal, kind="token", now=now)
+
+
+def record_sign_out(*, principal: Principal, kind: str, now: dt.datetime) -> None:
+    """Tell the audit; `kind` is `token`, or `session` for the end of one."""
+    audit.record_deed(
+        action=AuditAction.SIGNED_OUT,
+        target=f"user:{principal.user_id}",
+        team_id=principal.team_id,
+        by=principal,
+        now=now,
+        kind=kind,
+    )
+
+
+def _record_failure(user: User | None, *, address: str | None) -> None:
+    """In the platform's chain, so that a stranger's tries hold up nobody's team.
+
+    The name that was typed is not kept: people type passwords there.
+    """
+    is_disabled = user is not None and not user.is_active
+    audit.record_deed(
+        action=AuditAction.SIGN_IN_FAILED,
+        target=f"user:{user.id}" if user else "user:unknown",
+        by=None,
+        now=clock.now(),
+        address=address,
+        cause="disabled" if is_disabled else "wrong",
+    )
+
+
+@transaction.atomic
+def _end_stolen(link: RefreshToken, *, now: dt.datetime) -> None:
+    _end_chain(user_id=link.user_id, family=link.family, now=now)
+    team = ensure_personal_team(user=link.user, now=now)
+    audit.record_deed(
+        action=AuditAction.TOKEN_REUSED,
+        target=f"user:{link.user_id}",
+        team_id=team.id,
+        by=None,
+        now=now,
+    )
 
 
 def _issue(user: User, *, family: uuid.UUID, now: dt.datetime) -> TokenPair:

@@ -5,7 +5,7 @@ import uuid
 
 from django.db import transaction
 
-from accounts.choices import Role, TeamKind
+from accounts.choices import AuditAction, Role, TeamKind
 from accounts.errors import LastAdministrator
 from accounts.models import Membership, Team
 from accounts.permissions import (
@@ -15,6 +15,7 @@ from accounts.permissions import (
     check_can_manage_team,
     check_is_person,
 )
+from accounts.services import audit
 from accounts.services.passwords import is_plain
 from accounts.services.people import end_credentials
 from aiagents.common.errors import Conflict, InvalidInput, NotFound
@@ -42,6 +43,13 @@ def create_team(
         Membership.objects.create(
             team=team, user_id=by.user_id, role=Role.ADMIN, created_at=now
         )
+    audit.record_deed(
+        action=AuditAction.TEAM_CREATED,
+        target=f"team:{team.id}",
+        team_id=team.id,
+        by=by,
+        now=now,
+    )
     return team
 
 
@@ -61,6 +69,7 @@ def set_membership(
     check_can_manage_accounts(by)
     check_shared(team_id)
     check_can_give_role(by, role)
+    before = _role_of(team_id, user_id)
     membership, _ = Membership.objects.update_or_create(
         team_id=team_id,
         user_id=user_id,
@@ -68,6 +77,15 @@ def set_membership(
         create_defaults={"role": role, "created_at": now},
     )
     end_credentials(user_id=user_id, now=now)
+    audit.record_deed(
+        action=AuditAction.MEMBERSHIP_SET,
+        target=f"user:{user_id}",
+        team_id=team_id,
+        by=by,
+        now=now,
+        role=role,
+        role_before=before,
+    )
     return membership
 
 
@@ -88,9 +106,19 @@ def change_role(
         return membership
     if membership.role == Role.ADMIN:
         check_not_last(membership)
+    before = membership.role
     membership.role = role
     membership.save(update_fields=["role"])
     end_credentials(user_id=member, now=now)
+    audit.record_deed(
+        action=AuditAction.MEMBERSHIP_SET,
+        target=f"user:{member}",
+        team_id=team,
+        by=by,
+        now=now,
+        role=role,
+        role_before=before,
+    )
     return membership
 
 
@@ -112,8 +140,22 @@ def remove_member(
     membership = _locked_member(team, member)
     if not can_manage_accounts(by):
         check_not_last(membership)
+    before = membership.role
     membership.delete()
     end_credentials(user_id=member, now=now)
+    audit.record_deed(
+        action=AuditAction.MEMBERSHIP_REMOVED,
+        target=f"user:{member}",
+        team_id=team,
+        by=by,
+        now=now,
+        role_before=before,
+    )
+
+
+def _role_of(team_id: uuid.UUID, user_id: uuid.UUID) -> str | None:
+    rows = Membership.objects.filter(team_id=team_id, user_id=user_id)
+    return rows.values_list("role", flat=True).first()
 
 
 def check_shared(team_id: uuid.UUID) -> None:

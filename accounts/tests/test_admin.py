@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.choices import Role
-from accounts.models import Membership, Team
+from accounts.models import AuditEntry, Membership, Team
 from accounts.tests.factories import (
     PASSWORD,
     ApiKeyFactory,
@@ -16,7 +16,7 @@ from accounts.tests.factories import (
 from analytics.models import Event
 
 pytestmark = pytest.mark.django_db
-MODELS = ["user", "team", "membership", "apikey"]
+MODELS = ["user", "team", "membership", "apikey", "auditentry"]
 
 
 @pytest.fixture
@@ -160,3 +160,16 @@ class TestPasswordsChangedElsewhere:
         owner.user.email = "owner@example.org"
         owner.user.save()
         assert owner.client.get("/api/v1/auth/me").status_code == 200
+
+
+def test_the_audit_is_read_only(desk):
+    entry = AuditEntry.objects.first()
+    address = reverse("admin:accounts_auditentry_change", args=[entry.pk])
+    page = desk.get(address)
+    assert entry.hash in page.content.decode()
+    assert 'name="_save"' not in page.content.decode()
+    assert desk.post(address, {"target": "x"}).status_code == 403
+    for way in ("delete", "add"):
+        args = [entry.pk] if way == "delete" else []
+        refused = desk.post(reverse(f"admin:accounts_auditentry_{way}", args=args))
+        assert refused.status_code == 403

@@ -98,6 +98,12 @@ class LineageOutput(serializers.Serializer[Any]):
     definition_digest = serializers.CharField()
     prompt_digest = serializers.CharField()
     policy_decision = serializers.UUIDField(allow_null=True)
+    policy_digest = serializers.CharField(help_text="SHA-256 of what it was asked.")
+    policy_reasons = serializers.ListField(child=serializers.CharField())
+    policy_obligations = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="`human_review`: a person reads the result before it is used.",
+    )
     price_id = serializers.UUIDField(allow_null=True)
     api_key = serializers.CharField(required=False)
 
@@ -257,6 +263,9 @@ def _lineage(row: Execution) -> dict[str, Any]:
         "definition_digest": row.version.digest,
         "prompt_digest": row.prompt_digest,
         "policy_decision": str(row.policy_decision) if row.policy_decision else None,
+        "policy_digest": row.policy_digest,
+        "policy_reasons": row.policy_notes.get("reasons", []),
+        "policy_obligations": row.policy_notes.get("obligations", []),
         "price_id": str(row.price_id) if row.price_id else None,
     }
     return lineage | ({"api_key": row.api_key.prefix} if row.api_key else {})

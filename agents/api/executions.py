@@ -134,6 +134,7 @@ class ListExecutions(APIView):
     """`GET /executions`."""
 
     required_scope = "executions:read"
+    pagination_class = CreatedCursor
 
     @extend_schema(
         operation_id="list_executions",

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts import services as account_services
 from agents import selectors
 from agents.api import execution_serializers as shapes
 from agents.api.executions import start, started_body
@@ -46,7 +47,8 @@ class Execute(APIView):
         given = shapes.ExecuteInput(data=request.data)
         given.is_valid(raise_exception=True)
         principal, began = principal_of(request), clock.monotonic()
-        execution = start(slug, given.validated_data, principal)
+        with account_services.recording_denials():
+            execution = start(slug, given.validated_data, principal)
         execution = wait_for_end(execution, by=principal, seconds=WAIT_S)
         took_ms = round((clock.monotonic() - began) * 1000)
         if not execution.is_over:

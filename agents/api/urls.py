@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from agents.api import batches, catalogue, executions
+from agents.api import batches, catalogue, executions, policy
 
 urlpatterns = [
     path("categories", catalogue.ListCategories.as_view(), name="list_categories"),
@@ -12,6 +12,7 @@ urlpatterns = [
         executions.StartExecution.as_view(),
         name="start_execution",
     ),
+    path("policy/explain", policy.ExplainPolicy.as_view(), name="explain_policy"),
     path("executions", executions.ListExecutions.as_view(), name="list_executions"),
     path(
         "executions/<str:execution_id>",

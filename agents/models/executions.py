@@ -98,6 +98,10 @@ class Execution(UUIDModel):
     )
     prompt_digest = models.CharField(max_length=64, blank=True)
     policy_decision = models.UUIDField(null=True)
+    #: SHA-256 of what the policy was asked.
+    policy_digest = models.CharField(max_length=64, blank=True)
+    #: Why it allowed the run: reasons, obligations, revision, and roles and scopes at the time.
+    policy_notes: Any = models.JSONField(default=dict)
 
     # --- when ---
     created_at = models.DateTimeField()

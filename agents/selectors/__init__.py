@@ -41,6 +41,14 @@ from agents.selectors.export import (
     own_feedback,
 )
 from agents.selectors.figures import Figures, figures_of
+from agents.selectors.policy import (
+    Change,
+    DryRun,
+    explain_run,
+    read_rules,
+    rules_in_force,
+    try_policy,
+)
 from agents.selectors.progress import follow_progress, replay_progress
 from agents.selectors.queue import QueueCounts, queued_counts
 from agents.selectors.running import (
@@ -57,6 +65,8 @@ __all__ = [
     "AgentRow",
     "BatchProgress",
     "CategoryRow",
+    "Change",
+    "DryRun",
     "Figures",
     "QueueCounts",
     "Runnable",
@@ -66,6 +76,7 @@ __all__ = [
     "agent_rows",
     "batch_template",
     "catalogue_stamp",
+    "explain_run",
     "failed_rows",
     "figures_of",
     "find_outcome",
@@ -92,7 +103,10 @@ __all__ = [
     "queue_figures",
     "queue_place",
     "queued_counts",
+    "read_rules",
     "replay_progress",
     "results_file",
     "results_name",
+    "rules_in_force",
+    "try_policy",
 ]

@@ -69,7 +69,7 @@ def create_batch(*, request: BatchRequest, by: Principal, now: dt.datetime) -> B
     that names line, field and reason; then nothing is stored.
     """
     agent = selectors.get_runnable(request.slug, request.version_number)
-    decision = check_may_run(agent, lane=Lane.BATCH, by=by)
+    decision = check_may_run(agent, lane=Lane.BATCH, metadata={}, by=by)
     check_mode(request.mode)
     _check_batches_have_room(by.team_id)
     read = _read(request, agent.definition.inputs)
@@ -84,7 +84,7 @@ def create_batch(*, request: BatchRequest, by: Principal, now: dt.datetime) -> B
         version=agent.version,
         mode=request.mode,
         max_in_flight=_throttle(request.max_in_flight),
-        policy_decision=decision,
+        policy_decision=decision.id,
         row_count=len(read.rows),
         skipped_count=read.bad_count,
         skipped=[asdict(bad) for bad in read.bad[: BadRows.MAX_NAMED]],
@@ -127,7 +127,7 @@ def resume_batch(*, batch_id: str, by: Principal) -> Batch:
     """Start rows again. Raises BatchNotFound, BatchOver, Conflict, NotAllowed."""
     batch = selectors.get_batch(batch_id, by=by)
     agent = selectors.get_runnable(batch.agent.slug, batch.version.number)
-    check_may_run(agent, lane=Lane.BATCH, by=by)
+    check_may_run(agent, lane=Lane.BATCH, metadata={}, by=by)
     moved = try_move(
         Batch.objects.filter(id=batch.id),
         transitions=BATCH_TRANSITIONS,

@@ -105,7 +105,7 @@ def _write(read: Folder, *, now: dt.datetime) -> Changes:
         ensure_models(file=models_file)
     places = taxonomy.save_taxonomy(read)
     changes = decide_changes(read, places=places, now=now)
-    save_changes(changes)
+    save_changes(changes, now=now)
     return changes
 
 

@@ -4,6 +4,8 @@ import datetime as dt
 
 from django.db import transaction
 
+from accounts import services as account_services
+from accounts.choices import AuditAction
 from agents.errors import AgentNotFound
 from agents.events import AgentResumed, AgentSuspended
 from agents.models import Agent
@@ -36,11 +38,12 @@ def suspend_agent(*, slug: str, reason: str, by: Principal, now: dt.datetime) ->
             category=agent.category.slug,
         )
     )
+    _audit(AuditAction.AGENT_SUSPENDED, agent, by=by, now=now)
     return agent
 
 
 @transaction.atomic
-def resume_agent(*, slug: str, by: Principal) -> Agent:
+def resume_agent(*, slug: str, by: Principal, now: dt.datetime) -> Agent:
     """Accept runs of a suspended agent again.
 
     Raises NotAllowed, AgentNotFound, Conflict when it is not suspended.
@@ -58,7 +61,16 @@ def resume_agent(*, slug: str, by: Principal) -> Agent:
             category=agent.category.slug,
         )
     )
+    _audit(AuditAction.AGENT_RESUMED, agent, by=by, now=now)
     return agent
+
+
+def _audit(
+    action: AuditAction, agent: Agent, *, by: Principal, now: dt.datetime
+) -> None:
+    account_services.record_deed(
+        action=action, target=f"agent:{agent.slug}", by=by, now=now
+    )
 
 
 def _checked_reason(reason: str) -> str:

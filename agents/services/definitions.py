@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from accounts import services as account_services
+from accounts.choices import AuditAction
 from agents.catalogue.folder import AgentText, Folder
 from agents.choices import VERSION_TRANSITIONS, VersionStatus
 from agents.events import AgentPublished
@@ -47,6 +49,7 @@ class Changes:
     rewritten: list[AgentVersion] = field(default_factory=list)
     #: Ids of versions that a newer one replaces.
     replaced: list[uuid.UUID] = field(default_factory=list)
+    published: list[AgentVersion] = field(default_factory=list)
     events: list[AgentPublished] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     unchanged: int = 0
@@ -74,8 +77,8 @@ def decide_changes(read: Folder, *, places: Places, now: dt.datetime) -> Changes
     return changes
 
 
-def save_changes(changes: Changes) -> None:
-    """Write the rows and record the events; the caller holds the transaction."""
+def save_changes(changes: Changes, *, now: dt.datetime) -> None:
+    """Write the rows, events and audit; the caller holds the transaction."""
     # An agent may name its live version before that row exists: the constraint is deferred.
     Agent.objects.bulk_create(changes.created, batch_size=500)
     AgentVersion.objects.bulk_create(changes.added, batch_size=500)
@@ -85,6 +88,17 @@ def save_changes(changes: Changes) -> None:
     AgentVersion.objects.bulk_update(changes.rewritten, VERSION_FIELDS, batch_size=200)
     Agent.objects.bulk_update(changes.updated, AGENT_FIELDS, batch_size=200)
     record_events(changes.events)
+    account_services.record_deeds(
+        [_deed(version) for version in changes.published], now=now
+    )
+
+
+def _deed(version: AgentVersion) -> account_services.Deed:
+    return account_services.Deed(
+        action=AuditAction.AGENT_PUBLISHED,
+        target=f"agent:{version.agent.slug}",
+        details={"version": version.number, "digest": version.digest},
+    )
 
 
 def decide_move(
@@ -202,6 +216,8 @@ class _Loading:
         agent.live_version_id = version.id
         self._note_digest(agent)
         self._describe(agent)
+        version.agent = agent
+        changes.published.append(version)
         changes.events.append(
             AgentPublished(
                 aggregate_id=agent.id,

@@ -11,6 +11,9 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts import permissions as account_permissions
+from accounts.choices import DataClass
+from accounts.errors import PolicyDenied
+from accounts.permissions import Decision
 from agents import dispatch, selectors
 from agents.catalogue import forms
 from agents.catalogue.definition import Definition
@@ -21,7 +24,7 @@ from agents.models import Execution, ExecutionFeedback
 from agents.runtime.prompt import FREE_TEXT
 from agents.services import admission, endings
 from aiagents.common import json as strict_json
-from aiagents.common.errors import Conflict, InvalidInput, NotAllowed
+from aiagents.common.errors import Conflict, InvalidInput
 from aiagents.common.principals import Principal
 from aiagents.common.rows import insert_all
 from aiagents.common.transitions import try_move
@@ -29,6 +32,8 @@ from analytics.services import record_event
 
 MAX_TASK_CHARS = 20_000
 MAX_METADATA_BYTES = 4_000
+#: The key of `metadata` by which a caller tells the policy what kind of data it sends.
+DATA_CLASS = "data_class"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +58,10 @@ def start_execution(
     AgentQueueFull when too many runs wait already.
     """
     agent = selectors.get_runnable(slug, request.version_number)
-    decision = check_may_run(agent, lane=request.lane, by=by)
+    _check_metadata(request.metadata)
+    decision = check_may_run(agent, lane=request.lane, metadata=request.metadata, by=by)
     admission.check_queue_has_room(agent.version.agent, team_id=by.team_id)
     inputs = checked_inputs(agent.definition, request)
-    _check_metadata(request.metadata)
     return queue_execution(
         agent,
         by=by,
@@ -65,7 +70,7 @@ def start_execution(
         is_free_text=request.inputs is None,
         lane=request.lane,
         metadata=dict(request.metadata),
-        policy_decision=decision,
+        **decided(decision),
     )
 
 
@@ -78,6 +83,7 @@ def retry_execution(*, execution_id: str, by: Principal, now: dt.datetime) -> Ex
     if not old.is_over:
         raise Conflict("The run is not over yet; cancel it or wait for its end.")
     agent = selectors.get_runnable(old.agent.slug, old.version.number)
+    decision = check_may_run(agent, lane=old.lane, metadata=old.metadata, by=by)
     admission.check_queue_has_room(agent.version.agent, team_id=by.team_id)
     return queue_execution(
         agent,
@@ -87,8 +93,8 @@ def retry_execution(*, execution_id: str, by: Principal, now: dt.datetime) -> Ex
         is_free_text=old.is_free_text,
         lane=old.lane,
         metadata=old.metadata,
-        policy_decision=check_may_run(agent, lane=old.lane, by=by),
         retry_of=old,
+        **decided(decision),
     )
 
 
@@ -148,8 +154,14 @@ def record_feedback(
     return feedback
 
 
-def check_may_run(agent: selectors.Runnable, *, lane: str, by: Principal) -> uuid.UUID:
-    """The id of the policy's decision. Raises NotAllowed with the reason in words."""
+def check_may_run(
+    agent: selectors.Runnable, *, lane: str, metadata: Mapping[str, Any], by: Principal
+) -> Decision:
+    """The policy's decision to allow it. Raises PolicyDenied with the reason in words.
+
+    Raises PolicyUnavailable while the policy cannot decide. A caller that opened the
+    transaction tells of a denial: `accounts.services.recording_denials`.
+    """
     decision = account_permissions.decide_run(
         principal=by,
         agent_slug=agent.version.agent.slug,
@@ -157,11 +169,21 @@ def check_may_run(agent: selectors.Runnable, *, lane: str, by: Principal) -> uui
         risk=agent.risk,
         lane=lane,
         is_suspended=agent.is_suspended,
+        data_class=metadata.get(DATA_CLASS, DataClass.INTERNAL),
     )
     if decision.allowed:
-        return decision.id
-    code = "agent_suspended" if agent.is_suspended else "policy_denied"
-    raise NotAllowed(" ".join(decision.reasons), code=code)
+        return decision
+    code = "agent_suspended" if agent.is_suspended else ""
+    raise PolicyDenied(decision=decision, by=by, code=code)
+
+
+def decided(decision: Decision) -> dict[str, Any]:
+    """The columns that tell which decision a run rests on."""
+    return {
+        "policy_decision": decision.id,
+        "policy_digest": decision.input_digest,
+        "policy_notes": decision.as_record(),
+    }
 
 
 def checked_inputs(definition: Definition, request: Request) -> dict[str, Any]:
@@ -190,6 +212,9 @@ def _check_metadata(metadata: Mapping[str, Any]) -> None:
     if len(strict_json.canonical(metadata)) > MAX_METADATA_BYTES:
         message = f"At most {MAX_METADATA_BYTES} bytes as JSON."
         raise InvalidInput("'metadata' is too large.", errors={"metadata": [message]})
+    if metadata.get(DATA_CLASS, DataClass.INTERNAL) not in DataClass.values:
+        message = f"'{DATA_CLASS}' is one of {', '.join(DataClass.values)}."
+        raise InvalidInput("Not valid: 'metadata'.", errors={"metadata": [message]})
 
 
 @transaction.atomic

@@ -15,12 +15,20 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from accounts import selectors as account_selectors
+from accounts import services as account_services
+from accounts.errors import PolicyDenied
+from accounts.permissions import Decision
 from agents import selectors
 from agents.choices import BatchMode, BatchStatus, ItemState, Lane, PauseReason
 from agents.models import Batch, BatchItem, Shipment
 from agents.selectors import Runnable
 from agents.services import admission, batch_endings, batches
-from agents.services.executions import check_may_run, queue_execution, stop_execution
+from agents.services.executions import (
+    check_may_run,
+    decided,
+    queue_execution,
+    stop_execution,
+)
 from aiagents.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from aiagents.common.principals import Principal
 
@@ -57,7 +65,7 @@ class Permit:
 
     by: Principal
     agent: Runnable
-    decision: uuid.UUID
+    decision: Decision
 
 
 def batches_to_feed() -> list[uuid.UUID]:
@@ -88,12 +96,14 @@ def obtain_permit(batch: Batch, *, now: dt.datetime) -> Permit | None:
     try:
         batches.check_mode(batch.mode)
         agent = selectors.get_runnable(batch.agent.slug, batch.version.number)
-        decision = check_may_run(agent, lane=Lane.BATCH, by=by)
+        decision = check_may_run(agent, lane=Lane.BATCH, metadata={}, by=by)
     except InvalidInput as error:
         reason = PauseReason.PROVIDER_REFUSED
         batches.pause(batch, reason=reason, detail=error.message)
         return None
     except NotAllowed as error:
+        if isinstance(error, PolicyDenied):
+            account_services.record_denial(error, now=now)
         is_off = batch.agent.is_suspended
         reason = PauseReason.AGENT_SUSPENDED if is_off else PauseReason.POLICY_DENIED
         batches.pause(batch, reason=reason, detail=error.reason)
@@ -112,7 +122,7 @@ def fields_of(batch: Batch, item: BatchItem, permit: Permit) -> dict[str, Any]:
         "id": item.id,
         "inputs": item.inputs,
         "lane": Lane.BATCH,
-        "policy_decision": permit.decision,
+        **decided(permit.decision),
         "batch": batch,
     }
 

@@ -5,6 +5,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from django.db import transaction
+
+from accounts import services as account_services
+from accounts.choices import AuditAction
 from agents.catalogue.files import read_models
 from agents.models import ModelPrice, ModelProfile
 from agents.permissions import check_can_set_models
@@ -43,13 +47,33 @@ def _price(data: dict[str, Any]) -> ModelPrice:
     return ModelPrice(**{**data, **amounts, "valid_from": valid_from})
 
 
-def change_profile(*, profile: ModelProfile, by: Principal) -> None:
+@transaction.atomic
+def change_profile(*, profile: ModelProfile, by: Principal, now: dt.datetime) -> None:
     """Save which model a tier is. Raises NotAllowed unless `by` is an administrator."""
     check_can_set_models(by)
     profile.save()
+    account_services.record_deed(
+        action=AuditAction.MODEL_CHANGED,
+        target=f"tier:{profile.tier}",
+        by=by,
+        now=now,
+        model_id=profile.model_id,
+        effort=profile.effort,
+        max_tokens=profile.max_tokens,
+    )
 
 
-def add_price(*, price: ModelPrice, by: Principal) -> None:
+@transaction.atomic
+def add_price(*, price: ModelPrice, by: Principal, now: dt.datetime) -> None:
     """Save a new price. Raises NotAllowed unless `by` is an administrator."""
     check_can_set_models(by)
     price.save(force_insert=True)
+    account_services.record_deed(
+        action=AuditAction.PRICE_ADDED,
+        target=f"price:{price.id}",
+        by=by,
+        now=now,
+        model_id=price.model_id,
+        input_usd=str(price.input_usd),
+        output_usd=str(price.output_usd),
+    )

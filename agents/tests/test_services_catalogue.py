@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from accounts.models import AuditEntry
 from accounts.tests.factories import UserFactory
 from agents import services
 from agents.catalogue.digest import definition_digest
@@ -74,6 +75,16 @@ class TestFirstLoad:
             "category": "logistics_manufacturing",
             "agent_version": 1,
         }
+
+    def test_the_audit_tells_each_published_version(self, shelf):
+        shelf.accept()
+        load(shelf)
+        told = AuditEntry.objects.filter(action="agent.published", at=NOW)
+        assert {(e.target, e.details["digest"]) for e in told} == {
+            (f"agent:{slug}", definition_digest(shelf.agent(slug))) for slug in PLACES
+        }
+        load(shelf, LATER)
+        assert told.count() == AuditEntry.objects.count()
 
     def test_does_not_publish_another_text_than_the_accepted(self, shelf):
         shelf.accept(SELECTOR)

@@ -4,10 +4,12 @@ import datetime as dt
 
 import pytest
 
+from accounts.models import AuditEntry
 from agents import services
 from agents.errors import AgentNotFound
 from agents.models import ModelPrice, ModelProfile
 from agents.tests.factories import AgentFactory
+from aiagents.common import clock
 from aiagents.common.errors import Conflict, InvalidInput, NotAllowed
 from analytics.models import Event
 
@@ -62,7 +64,9 @@ class TestResumeAgent:
     def test_accepts_runs_again(self, administrator):
         agent = AgentFactory()
         suspend(agent, administrator)
-        resumed = services.resume_agent(slug=agent.slug, by=administrator.principal)
+        resumed = services.resume_agent(
+            slug=agent.slug, by=administrator.principal, now=clock.now()
+        )
         assert not resumed.is_suspended
         assert resumed.suspended_reason == ""
         events = Event.objects.filter(aggregate_id=agent.id).order_by("sequence")
@@ -70,11 +74,15 @@ class TestResumeAgent:
 
     def test_refuses_an_agent_that_runs(self, curator):
         with pytest.raises(Conflict, match="not suspended"):
-            services.resume_agent(slug=AgentFactory().slug, by=curator.principal)
+            services.resume_agent(
+                slug=AgentFactory().slug, by=curator.principal, now=clock.now()
+            )
 
     def test_is_for_curators(self, stranger):
         with pytest.raises(NotAllowed):
-            services.resume_agent(slug=AgentFactory().slug, by=stranger.principal)
+            services.resume_agent(
+                slug=AgentFactory().slug, by=stranger.principal, now=clock.now()
+            )
 
 
 class TestModels:
@@ -90,10 +98,38 @@ class TestModels:
         )
         profile.model_id = "two"
         with pytest.raises(NotAllowed):
-            services.change_profile(profile=profile, by=curator.principal)
+            services.change_profile(
+                profile=profile, by=curator.principal, now=clock.now()
+            )
         with pytest.raises(NotAllowed):
-            services.add_price(price=price, by=curator.principal)
-        services.change_profile(profile=profile, by=administrator.principal)
-        services.add_price(price=price, by=administrator.principal)
+            services.add_price(price=price, by=curator.principal, now=clock.now())
+        services.change_profile(
+            profile=profile, by=administrator.principal, now=clock.now()
+        )
+        services.add_price(price=price, by=administrator.principal, now=clock.now())
         assert ModelProfile.objects.get().model_id == "two"
         assert ModelPrice.objects.get().model_id == "two"
+
+
+def test_the_audit_tells_who_changed_the_catalogue(administrator):
+    agent, by = AgentFactory(), administrator.principal
+    suspend(agent, administrator)
+    services.resume_agent(slug=agent.slug, by=by, now=NOW)
+    profile = ModelProfile.objects.create(tier="fast", model_id="one")
+    services.change_profile(profile=profile, by=by, now=NOW)
+    price = ModelPrice(
+        model_id="one",
+        valid_from=NOW,
+        input_usd=1,
+        output_usd=5,
+        cache_read_usd=0,
+        cache_write_usd=1,
+    )
+    services.add_price(price=price, by=by, now=NOW)
+    told = AuditEntry.objects.filter(user_id=by.user_id, at=NOW).order_by("sequence")
+    assert [(entry.action, entry.target) for entry in told] == [
+        ("agent.suspended", f"agent:{agent.slug}"),
+        ("agent.resumed", f"agent:{agent.slug}"),
+        ("model.changed", "tier:fast"),
+        ("price.added", f"price:{price.id}"),
+    ]

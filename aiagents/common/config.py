@@ -40,6 +40,16 @@ def words(name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
     return tuple(part.strip() for part in raw.split(",") if part.strip())
 
 
+def origins(name: str) -> tuple[str, ...]:
+    """A comma-separated list of origins (RFC 6454 §6.2): scheme and host, no path, no `*`."""
+    return _parsed(
+        name,
+        (),
+        lambda raw: tuple(_origin(part.strip()) for part in raw.split(",")),
+        "origins as https://app.example.org, separated by commas",
+    )
+
+
 def boolean(name: str, *, default: bool) -> bool:
     """True for 1, true, yes, on; False for 0, false, no, off."""
     return _parsed(
@@ -139,6 +149,15 @@ def _between(value: N, least: float, most: float) -> N:
     if least <= value <= most:
         return value
     raise ValueError(value)
+
+
+def _origin(raw: str) -> str:
+    parts = urlsplit(raw)
+    _ = parts.port  # raises ValueError for one that is none
+    is_web = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    if is_web and raw == f"{parts.scheme}://{parts.netloc}":
+        return raw
+    raise ValueError(raw)
 
 
 def _url(raw: str, schemes: tuple[str, ...]) -> str:

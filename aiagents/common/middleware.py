@@ -54,7 +54,7 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
 
 def _size_refusal(request: HttpRequest) -> HttpResponse | None:
     length = request.META.get("CONTENT_LENGTH") or "0"
-    limit = _limit_of(request.path)
+    limit = limit_of(request.path)
     if length.isdigit() and int(length[:18]) <= limit:
         return None
     return problems.plain_response(
@@ -64,7 +64,7 @@ def _size_refusal(request: HttpRequest) -> HttpResponse | None:
     )
 
 
-def _limit_of(path: str) -> int:
+def limit_of(path: str) -> int:
     """How many bytes a body may have at this address."""
     larger: dict[str, int] = settings.LARGE_REQUESTS
     found = (most for pattern, most in larger.items() if re.fullmatch(pattern, path))

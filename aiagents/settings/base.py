@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "aiagents.common.middleware.RequestGuardMiddleware",
+    "aiagents.common.cors.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "aiagents.common.middleware.LooserPolicyMiddleware",
@@ -265,6 +266,12 @@ SIGNUP_LIMIT_PER_HOUR = config.integer("SIGNUP_LIMIT_PER_HOUR", 20, least=1)
 LOGIN_LIMIT_PER_MINUTE = config.integer("LOGIN_LIMIT_PER_MINUTE", 10, least=1)
 #: How many proxies in front of us add to X-Forwarded-For; 0 trusts none.
 TRUSTED_PROXY_DEPTH = config.integer("TRUSTED_PROXY_DEPTH", 0, most=10)
+#: The Rego rules and their data; the same files as the OPA server of OPA_URL has.
+POLICY_DIR = config.text("POLICY_DIR", str(BASE_DIR / "accounts" / "policies"))
+OPA_URL = config.url("OPA_URL", schemes=("http", "https"))
+OPA_TIMEOUT_S = config.number("OPA_TIMEOUT_SECONDS", 0.2, least=0.01, most=30)
+#: Other sites whose scripts may call the REST addresses, with credentials of their own.
+CORS_ALLOWED_ORIGINS = config.origins("CORS_ALLOWED_ORIGINS")
 MAX_REQUEST_BYTES = config.integer("MAX_REQUEST_BYTES", 2_000_000, least=1000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
 
@@ -399,6 +406,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "aiagents.common.api.schema.with_problems",
+    ],
     "PREPROCESSING_HOOKS": ["aiagents.common.api.schema.only_canonical"],
     "ENUM_NAME_OVERRIDES": {
         "StatusEnum": "agents.choices.ExecutionStatus",
@@ -473,6 +484,10 @@ LOGGING = {
         "django_structlog.celery": {"level": "WARNING"},
         "uvicorn.access": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
+        # At DEBUG these tell whole requests, prompts and all.
+        "anthropic": {"level": "WARNING"},
+        "aiohttp": {"level": "WARNING"},
+        "httpcore2": {"level": "WARNING"},
     },
 }
 logs.configure()

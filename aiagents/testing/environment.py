@@ -14,12 +14,12 @@ from aiagents.testing.redis_server import RedisServer
 
 #: What the product reads and a developer's shell may hold; a test sets what it needs.
 FORGOTTEN_PREFIXES = (
-    "AIAGENTS_", "ANTHROPIC_", "CONSUL_", "DJANGO_", "KAFKA_", "OPA_", "QDRANT_", "RATE_LIMIT_", "VAULT_",
+    "AIAGENTS_", "ANTHROPIC_", "CONSUL_", "DJANGO_", "KAFKA_", "OPA_", "POLICY_", "QDRANT_", "RATE_LIMIT_", "VAULT_",
 )  # fmt: skip
 FORGOTTEN = frozenset({
-    "ALLOWED_HOSTS", "BROKER_URL", "CACHE_URL", "DATABASE_REPLICA_URL", "DATABASE_URL", "DEBUG",
+    "ALLOWED_HOSTS", "BROKER_URL", "CACHE_URL", "CORS_ALLOWED_ORIGINS", "DATABASE_REPLICA_URL", "DATABASE_URL", "DEBUG",
     "DEFAULT_MONTHLY_BUDGET_USD", "LOG_LEVEL", "LOGIN_LIMIT_PER_MINUTE", "MAX_REQUEST_BYTES", "REDIS_URL",
-    "SECRETS_DIR", "SECRET_KEY", "SIGNUP_LIMIT_PER_HOUR", "TEAM_MAX_RUNNING", "WORKER_CONCURRENCY",
+    "SECRETS_DIR", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "SIGNUP_LIMIT_PER_HOUR", "TEAM_MAX_RUNNING", "WORKER_CONCURRENCY",
     "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "http_proxy", "https_proxy",
 })  # fmt: skip
 

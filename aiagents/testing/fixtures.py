@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import redis
+from pytest_django.plugin import DjangoDbBlocker
 
 from aiagents.common import dispatch, redis_client
 from aiagents.testing import browser
@@ -12,6 +13,11 @@ from aiagents.testing.clock import FrozenClock
 from aiagents.testing.environment import SESSION
 from aiagents.testing.query_counts import QueryCounts
 from aiagents.testing.redis_server import RedisServer
+
+NO_TRUNCATE = (
+    ("accounts_auditentry", "audit_no_truncate"),
+    ("accounts_audithead", "audit_head_no_truncate"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +39,25 @@ def _empty_redis(_redis_client: redis.Redis) -> Iterator[None]:
     # A test may have seen a Redis fail; the next one has a good one.
     redis_client.rest.end()
     dispatch.broker_rest.end()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """pytest-django's own; tests with real transactions empty the tables after themselves."""
+    with django_db_blocker.unblock():
+        _allow_truncate()
+
+
+def _allow_truncate() -> None:
+    """Of the audit's triggers, switch off the one that would keep a test from tidying up."""
+    from django.db import connection
+
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        for table, trigger in NO_TRUNCATE:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+    connection.close()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import permissions as account_permissions
 from accounts.choices import Role
+from accounts.errors import PolicyUnavailable
 from agents import selectors as agent_selectors
 from agents.choices import Lane
 from agents.models import Agent, AgentVersion
@@ -179,14 +180,17 @@ def _refusal(agent: Agent, by: Principal | None) -> str:
     """Why a signed-in person may not run this agent, before they fill in its form."""
     if by is None:
         return ""
-    decision = account_permissions.decide_run(
-        principal=by,
-        agent_slug=agent.slug,
-        category=agent.category.slug,
-        risk=agent.risk,
-        lane=Lane.INTERACTIVE,
-        is_suspended=agent.is_suspended,
-    )
+    try:
+        decision = account_permissions.decide_run(
+            principal=by,
+            agent_slug=agent.slug,
+            category=agent.category.slug,
+            risk=agent.risk,
+            lane=Lane.INTERACTIVE,
+            is_suspended=agent.is_suspended,
+        )
+    except PolicyUnavailable as error:
+        return error.message
     return "" if decision.allowed else " ".join(decision.reasons)
 
 

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts import services as account_services
 from agents import selectors as agent_selectors
 from agents.choices import ExecutionStatus
 from agents.models import Execution, ExecutionFeedback
@@ -102,7 +103,8 @@ def _act(
     """Do it and show the run; a refusal is told on the run's own page."""
     by = principal_of(request)
     try:
-        execution = action(execution_id=execution_id, by=by, now=clock.now())
+        with account_services.recording_denials():
+            execution = action(execution_id=execution_id, by=by, now=clock.now())
     except (Conflict, NotAllowed) as error:
         messages.warning(request, error.message)
         return _to_run(execution_id)

@@ -21,8 +21,12 @@ ask(subject, what) := {
 	"action": "run",
 	"subject": subject,
 	"agent": what,
+	"data_class": "internal",
 	"lane": "interactive",
+	"time": "2026-01-15T12:00:00Z",
 }
+
+with_data(question, class) := object.union(question, {"data_class": class})
 
 test_user_runs_low_risk if {
 	agent_access.allow with input as ask(person(["user"]), agent("retail_ecommerce", "low"))
@@ -127,4 +131,52 @@ test_refusal_names_the_roles if {
 test_permission_names_the_role if {
 	decision := agent_access.decision with input as ask(person(["user"]), agent("finance_legal", "low"))
 	decision.reasons == ["The role user covers agents of low risk in finance_legal."]
+}
+
+test_user_does_not_run_on_restricted_data if {
+	asked := with_data(ask(person(["user"]), agent("retail_ecommerce", "low")), "restricted")
+	not agent_access.allow with input as asked
+}
+
+test_operator_runs_on_restricted_data if {
+	asked := with_data(ask(person(["agent_operator"]), agent("retail_ecommerce", "low")), "restricted")
+	agent_access.allow with input as asked
+}
+
+test_finance_runs_on_restricted_data_of_its_category_only if {
+	here := with_data(ask(person(["finance", "user"]), agent("finance_legal", "low")), "restricted")
+	agent_access.allow with input as here
+	there := with_data(ask(person(["finance", "user"]), agent("hr_people", "low")), "restricted")
+	not agent_access.allow with input as there
+}
+
+test_refusal_names_the_data if {
+	asked := with_data(ask(person(["user"]), agent("finance_legal", "low")), "restricted")
+	decision := agent_access.decision with input as asked
+	decision.reasons == ["Data of the class 'restricted' in agent 'some-agent' takes one of the roles admin, agent_operator, curator, finance; ask an administrator."]
+}
+
+test_unknown_data_class_is_denied if {
+	asked := with_data(ask(person(["admin"]), agent("retail_ecommerce", "low")), "secret")
+	not agent_access.allow with input as asked
+}
+
+test_missing_data_class_is_denied if {
+	asked := object.remove(ask(person(["admin"]), agent("retail_ecommerce", "low")), ["data_class"])
+	not agent_access.allow with input as asked
+}
+
+test_high_risk_obliges_to_a_review if {
+	decision := agent_access.decision with input as ask(person(["admin"]), agent("finance_legal", "high"))
+	decision.obligations == ["human_review"]
+}
+
+test_low_risk_obliges_to_nothing if {
+	decision := agent_access.decision with input as ask(person(["admin"]), agent("finance_legal", "low"))
+	decision.obligations == []
+}
+
+test_a_denial_obliges_to_nothing if {
+	decision := agent_access.decision with input as ask(person(["user"]), agent("finance_legal", "high"))
+	decision.obligations == []
 }
