@@ -5,6 +5,7 @@ from django.core.management import call_command
 from django.db import OperationalError
 
 from accounts.models import Membership
+from agents import services
 from agents.choices import BatchMode, PauseReason
 from agents.management.commands import sweep
 from agents.models import Execution
@@ -44,13 +45,13 @@ def test_a_failed_round_is_followed_by_the_next(error):
 
 def test_a_broken_batch_does_not_keep_others_waiting(batch, monkeypatch):
     broken = BatchFactory()
-    feed = sweep.services.feed_batch
+    feed = services.feed_batch
 
     def feed_one(key, *, now):
         assert key != broken.id, "broken"
         return feed(key, now=now)
 
-    monkeypatch.setattr(sweep.services, "feed_batch", feed_one)
+    monkeypatch.setattr(services, "feed_batch", feed_one)
     call_command("sweep", "--once")
     assert Execution.objects.filter(batch=batch).count() == 3
     assert not Execution.objects.filter(batch=broken).exists()
