@@ -35,6 +35,24 @@ class DataClass(models.TextChoices):
     RESTRICTED = "restricted", "Restricted"
 
 
+class BudgetScope(models.TextChoices):
+    """Whose spending a budget limits."""
+
+    TEAM = "team", "The team"
+    USER = "user", "A person in the team"
+    API_KEY = "api_key", "An API key"
+    AGENT = "agent", "An agent"
+    WORKFLOW_RUN = "workflow_run", "A workflow run"
+
+
+class BudgetPeriod(models.TextChoices):
+    """How often a budget begins anew; days and months are of UTC."""
+
+    DAY = "day", "A day"
+    MONTH = "month", "A month"
+    ONCE = "once", "Once"
+
+
 class Scope(models.TextChoices):
     """What an API key may do."""
 

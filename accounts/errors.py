@@ -1,8 +1,16 @@
 """What can go wrong with accounts, for a caller to mend."""
 
+import datetime as dt
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from aiagents.common.errors import Conflict, NotAllowed, NotFound, Unavailable
+from aiagents.common.errors import (
+    Conflict,
+    NotAffordable,
+    NotAllowed,
+    NotFound,
+    Unavailable,
+)
 from aiagents.common.principals import Principal
 
 if TYPE_CHECKING:
@@ -67,3 +75,27 @@ class TooManyInvitations(Conflict):
 
 class InvitationOver(NotFound):
     """This invitation was used, withdrawn or has expired; ask for a new one."""
+
+
+class BudgetExceeded(NotAffordable):
+    """The budget does not cover this."""
+
+    def __init__(
+        self,
+        *,
+        budget: str,
+        limit_usd: Decimal,
+        left_usd: Decimal,
+        needed_usd: Decimal,
+        resets_at: dt.datetime | None,
+    ) -> None:
+        """`left_usd` of the limit is neither spent nor set aside; `resets_at` None is never."""
+        then = (
+            f" It begins anew at {resets_at:%Y-%m-%d %H:%M} UTC." if resets_at else ""
+        )
+        super().__init__(
+            f"The budget of {budget.lower()} ({limit_usd} USD) has {left_usd} USD left, and this "
+            f"may cost up to {needed_usd} USD.{then} An administrator of the team can raise it."
+        )
+        self.left_usd = left_usd
+        self.resets_at = resets_at

@@ -1,6 +1,7 @@
 """What happens to people, as told to the outside."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import ClassVar
 
 from aiagents.common.events import Event
@@ -33,3 +34,16 @@ class RunDenied(Event):
     category: str
     risk: str
     lane: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetAlerted(Event):
+    """Half of a budget, four fifths of it, or all of it was spent."""
+
+    name: ClassVar[str] = "budget.alerted"
+    aggregate: ClassVar[str] = "budget"
+
+    scope: str
+    percent: int
+    used_usd: Decimal
+    limit_usd: Decimal

@@ -1,5 +1,6 @@
 """Users, teams, keys, and what makes a request happen once."""
 
+from decimal import Decimal
 from typing import Any, ClassVar, NoReturn
 
 from django.contrib.auth.models import AbstractUser, UserManager
@@ -8,10 +9,11 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 
-from accounts.choices import Role, TeamKind
+from accounts.choices import BudgetPeriod, BudgetScope, Role, TeamKind
 from accounts.querysets import (
     ApiKeyQuerySet,
     AuditQuerySet,
+    BudgetQuerySet,
     IdempotencyQuerySet,
     InvitationQuerySet,
     TeamQuerySet,
@@ -279,3 +281,49 @@ class AuditHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.chain} at {self.sequence}"
+
+
+class Budget(UUIDModel):
+    """What a team lets somebody or something spend in a day or a month."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="budgets")
+    scope = models.CharField(max_length=12, choices=BudgetScope)
+    #: The team's, person's, key's, agent's or workflow run's id.
+    subject_id = models.UUIDField()
+    period = models.CharField(max_length=8, choices=BudgetPeriod)
+    #: None: DEFAULT_MONTHLY_BUDGET_USD, whatever that is now.
+    limit_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True)
+    created_at = models.DateTimeField()
+
+    objects = BudgetQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["team", "scope", "subject_id", "period"], name="budget_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_scope_display()}, {self.get_period_display().lower()}"
+
+
+class BudgetUsage(UUIDModel):
+    """What was spent, and set aside for runs under way, in one period of a budget."""
+
+    budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="usages")
+    starts_at = models.DateTimeField()
+    used_usd = models.DecimalField(max_digits=14, decimal_places=6, default=Decimal(0))
+    reserved_usd = models.DecimalField(
+        max_digits=14, decimal_places=6, default=Decimal(0)
+    )
+    #: The highest of the thresholds that was told.
+    alerted_percent = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["budget", "starts_at"], name="usage_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.used_usd} from {self.starts_at:%Y-%m-%d}"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from accounts.models import (
         ApiKey,
         AuditEntry,
+        Budget,
         IdempotencyRecord,
         Invitation,
         Team,
@@ -80,3 +81,11 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
     def delete(self) -> NoReturn:
         """Refused; PostgreSQL refuses it as well."""
         raise TypeError("Audit entries are never deleted.")
+
+
+class BudgetQuerySet(models.QuerySet["Budget"]):
+    """Budgets."""
+
+    def visible_to(self, principal: Principal) -> "BudgetQuerySet":
+        """Budgets of the principal's teams."""
+        return self.filter(team_id__in=principal.team_ids)

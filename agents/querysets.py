@@ -29,7 +29,14 @@ END_EVENT_FIELDS = (
     *("id", "team_id", "user_id", "lane", "status", "attempt", "failures"),
     *("started_at", "finished_at", "provider", "model", "output"),
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
-    *("cost_usd", "error_code", "error_cause", "error_message"),
+    *(
+        "cost_usd",
+        "reserved_usd",
+        "budget_usages",
+        "error_code",
+        "error_cause",
+        "error_message",
+    ),
     *("agent__slug", "agent__category__slug", "version__number"),
 )
 

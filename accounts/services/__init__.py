@@ -54,6 +54,7 @@ from accounts.services.sign_in import (
     verify_password,
 )
 from accounts.services.sockets import identify
+from accounts.services.spending import Charge, Settlement, reserve, settle
 from accounts.services.teams import (
     change_role,
     create_team,
@@ -64,11 +65,13 @@ from accounts.services.tickets import Ticket, issue_socket_ticket, redeem_socket
 
 __all__ = [
     "Answer",
+    "Charge",
     "Deed",
     "Fault",
     "Finding",
     "NewInvitation",
     "NewKey",
+    "Settlement",
     "Ticket",
     "TokenPair",
     "accept_invitation",
@@ -114,12 +117,15 @@ __all__ = [
     "register_from_other_site",
     "register_user",
     "remove_member",
+    "reserve",
     "reset_second_factors",
     "revoke_api_key",
     "revoke_invitation",
     "run_once",
     "set_email",
     "set_membership",
+    "settle",
+    "sign_in",
     "verify_audit",
     "verify_password",
 ]

@@ -1,12 +1,14 @@
 """Rows of accounts, minimal and valid."""
 
+from decimal import Decimal
+
 import factory
 from factory import django
 
 from accounts import selectors, tokens
-from accounts.choices import Role, Scope, TeamKind
-from accounts.models import ApiKey, Membership, Team, User
-from aiagents.common import clock
+from accounts.choices import BudgetPeriod, BudgetScope, Role, Scope, TeamKind
+from accounts.models import ApiKey, Budget, Membership, Team, User
+from aiagents.common import clock, ids
 from aiagents.common.principals import Principal
 
 PASSWORD = "blue-harbour-97"
@@ -97,3 +99,21 @@ def principal(membership: Membership) -> Principal:
         team_ids=(membership.team_id,),
         roles=frozenset({membership.role}),
     )
+
+
+class BudgetFactory(django.DjangoModelFactory):
+    """A monthly budget of a new team."""
+
+    class Meta:
+        model = Budget
+
+    team = factory.SubFactory(TeamFactory)
+    scope = BudgetScope.TEAM
+    subject_id = factory.LazyAttribute(
+        lambda budget: (
+            budget.team.id if budget.scope == BudgetScope.TEAM else ids.new_id()
+        )
+    )
+    period = BudgetPeriod.MONTH
+    limit_usd = Decimal(20)
+    created_at = factory.LazyFunction(lambda: clock.now())

@@ -21,9 +21,9 @@ from agents.executor.feed import Feed
 from agents.executor.flight import Flight
 from agents.executor.gather import Gather
 from agents.executor.heartbeat import Heartbeat, Held
-from agents.executor.plans import Plans
 from agents.executor.store import AWAY, Store
 from agents.runtime.providers import Provider, ProviderSettings, make_provider
+from agents.selectors import Plans
 from agents.services import attempts, claims
 from agents.services.attempts import Result
 from agents.services.claims import Claim

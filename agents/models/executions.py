@@ -92,6 +92,13 @@ class Execution(UUIDModel):
     cache_write_tokens = models.PositiveIntegerField(default=0)
     cost_usd = models.DecimalField(max_digits=12, decimal_places=6, default=Decimal(0))
 
+    #: What was set aside before the call, and in which periods of which budgets; settled at
+    #: the end.
+    reserved_usd = models.DecimalField(
+        max_digits=12, decimal_places=6, default=Decimal(0)
+    )
+    budget_usages: Any = models.JSONField(default=list)
+
     # --- how it came about ---
     price = models.ForeignKey(
         ModelPrice, on_delete=models.PROTECT, null=True, related_name="+"

@@ -5,11 +5,13 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from threading import Lock
 from typing import Any
 from uuid import UUID
 
 from agents.runtime.output import check_output
+from agents.runtime.pricing import most_cost_of
 from agents.runtime.prompt import (
     assemble_short_system,
     assemble_short_user,
@@ -79,14 +81,31 @@ class EnhancedAgent(BaseAgent):
         self, inputs: Mapping[str, Any], *, is_free_text: bool, provider: Provider
     ) -> ModelCall:
         """The request to the model, as much of it as the provider can make use of."""
+        if not provider.is_small:
+            return self._whole_call(inputs, is_free_text=is_free_text)
+        return ModelCall(
+            model=provider.default_model,
+            system=self._short_system,
+            user=assemble_short_user(self.plan.definition, inputs=inputs),
+            max_tokens=provider.max_tokens,
+        )
+
+    def most_cost(self, inputs: Mapping[str, Any], *, is_free_text: bool) -> Decimal:
+        """US dollars that an attempt cannot exceed; zero for a model without a price.
+
+        Where the answer has a schema, a second call may repair it and reads the first answer.
+        """
+        call = self._whole_call(inputs, is_free_text=is_free_text)
+        prices = self.plan.prices
+        first = most_cost_of(call, prices)
+        if call.json_schema is None:
+            return first
+        return first + most_cost_of(call, prices, more_tokens=call.max_tokens)
+
+    def _whole_call(
+        self, inputs: Mapping[str, Any], *, is_free_text: bool
+    ) -> ModelCall:
         definition, plan = self.plan.definition, self.plan
-        if provider.is_small:
-            return ModelCall(
-                model=provider.default_model,
-                system=self._short_system,
-                user=assemble_short_user(definition, inputs=inputs),
-                max_tokens=provider.max_tokens,
-            )
         user = assemble_user(definition, inputs=inputs, is_free_text=is_free_text)
         able = plan.capabilities
         return ModelCall(

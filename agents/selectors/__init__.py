@@ -41,6 +41,7 @@ from agents.selectors.export import (
     own_feedback,
 )
 from agents.selectors.figures import Figures, figures_of
+from agents.selectors.plans import Plans, most_cost
 from agents.selectors.policy import (
     Change,
     DryRun,
@@ -68,6 +69,7 @@ __all__ = [
     "Change",
     "DryRun",
     "Figures",
+    "Plans",
     "QueueCounts",
     "Runnable",
     "SearchDocument",
@@ -95,6 +97,7 @@ __all__ = [
     "list_categories",
     "list_executions",
     "lists_filtered",
+    "most_cost",
     "ordered_slugs",
     "own_batches",
     "own_feedback",

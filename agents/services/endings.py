@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 
+from accounts import services as account_services
 from agents import dispatch
 from agents.choices import ExecutionStatus
 from agents.events import ENDED_BY_STATUS
@@ -19,15 +20,24 @@ def record_end(execution_id: uuid.UUID, *, closes_stream: bool = False) -> None:
     `closes_stream` when no worker is left to write the last progress event.
     """
     row = Execution.objects.for_end_event().get(id=execution_id)
-    record_events([ended_event(row)])
+    record_ends([row])
     if closes_stream:
         outcome = Outcome(status=row.status, text=row.output, attempt=row.attempt)
         dispatch.announce_ended(execution_id=row.id, outcome=outcome)
 
 
 def record_ends(rows: Sequence[Execution]) -> None:
-    """As `record_end`, for rows that a worker has ended together."""
+    """As `record_end`, for rows that were ended together; settles what was set aside for them."""
     record_events([ended_event(row) for row in rows])
+    account_services.settle(_settlement(row) for row in rows if row.budget_usages)
+
+
+def _settlement(row: Execution) -> account_services.Settlement:
+    return account_services.Settlement(
+        usage_ids=[uuid.UUID(key) for key in row.budget_usages],
+        reserved_usd=row.reserved_usd,
+        cost_usd=row.cost_usd,
+    )
 
 
 def ended_event(row: Execution):  # type: ignore[no-untyped-def]

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts import permissions as account_permissions
+from accounts import services as account_services
 from accounts.choices import DataClass
 from accounts.errors import PolicyDenied
 from accounts.permissions import Decision
@@ -226,9 +227,9 @@ def queue_execution(
     deadline_s: float | None = None,
     **fields: Any,
 ) -> Execution:
-    """Store the row and its first event; everything was checked.
+    """Set money aside, store the row and its first event; the rest was checked.
 
-    It must be over within `deadline_s` seconds, by default within EXECUTION_DEADLINE_S.
+    Raises BudgetExceeded. It must be over within `deadline_s` seconds, by default within EXECUTION_DEADLINE_S.
     """
     allowed_s = settings.EXECUTION_DEADLINE_S if deadline_s is None else deadline_s
     execution = Execution(
@@ -243,6 +244,7 @@ def queue_execution(
         deadline_at=agent.now + dt.timedelta(seconds=allowed_s),
         **fields,
     )
+    _reserve(execution, now=now)
     insert_all([execution])
     record_event(
         ExecutionQueued(
@@ -258,3 +260,21 @@ def queue_execution(
     )
     dispatch.announce_queued(execution_id=execution.id, lane=execution.lane)
     return execution
+
+
+def _reserve(execution: Execution, *, now: dt.datetime) -> None:
+    """Set aside what the run may cost at most. Raises BudgetExceeded."""
+    execution.reserved_usd = selectors.most_cost(
+        execution.version_id,
+        inputs=execution.inputs,
+        is_free_text=execution.is_free_text,
+    )
+    charge = account_services.Charge(
+        team_id=execution.team_id,
+        user_id=execution.user_id,
+        api_key_id=execution.api_key_id,
+        agent_id=execution.agent_id,
+        amount_usd=execution.reserved_usd,
+    )
+    usages = account_services.reserve(charge, now=now)
+    execution.budget_usages = [str(key) for key in usages]

@@ -73,6 +73,12 @@ class IdempotencyMismatch(DomainError):
     code = "idempotency_key_reused"
 
 
+class NotAffordable(DomainError):
+    """There is not enough money for this."""
+
+    code = "budget_exceeded"
+
+
 class RateLimited(DomainError):
     """Too many requests."""
 

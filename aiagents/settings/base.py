@@ -264,6 +264,7 @@ RATE_LIMIT_REQUESTS = config.integer("RATE_LIMIT_REQUESTS", 100, least=1)
 RATE_LIMIT_WINDOW_SECONDS = config.integer("RATE_LIMIT_WINDOW_SECONDS", 60, least=1)
 SIGNUP_LIMIT_PER_HOUR = config.integer("SIGNUP_LIMIT_PER_HOUR", 20, least=1)
 LOGIN_LIMIT_PER_MINUTE = config.integer("LOGIN_LIMIT_PER_MINUTE", 10, least=1)
+DEFAULT_MONTHLY_BUDGET_USD = config.number("DEFAULT_MONTHLY_BUDGET_USD", 20, least=0)
 #: How many proxies in front of us add to X-Forwarded-For; 0 trusts none.
 TRUSTED_PROXY_DEPTH = config.integer("TRUSTED_PROXY_DEPTH", 0, most=10)
 #: The Rego rules and their data; the same files as the OPA server of OPA_URL has.

@@ -18,6 +18,7 @@ CONTENT_TYPE = "application/problem+json"
 STATUS_BY_ERROR: tuple[tuple[type[errors.DomainError], int], ...] = (
     (errors.InvalidInput, 400),
     (errors.Unauthenticated, 401),
+    (errors.NotAffordable, 402),
     (errors.NotAllowed, 403),
     (errors.NotFound, 404),
     (errors.Conflict, 409),
@@ -28,6 +29,7 @@ STATUS_BY_ERROR: tuple[tuple[type[errors.DomainError], int], ...] = (
 CODE_BY_STATUS = {
     400: "invalid_input",
     401: "not_authenticated",
+    402: "budget_exceeded",
     403: "permission_denied",
     404: "not_found",
     405: "method_not_allowed",

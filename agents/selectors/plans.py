@@ -1,17 +1,25 @@
 """Reading what is needed to run a version; kept, because a version never changes."""
 
 import uuid
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
 
+from django.conf import settings
 from django.db.models.functions import Now
 
-from agents import selectors
 from agents.catalogue.definition import Definition
 from agents.models import AgentVersion, ModelPrice, ModelProfile
 from agents.runtime import AgentLoader, AgentPlan, EnhancedAgent, Price
+from agents.selectors.running import prompt_blocks
 from aiagents.common import clock
 
 #: How long a changed profile or price may go unnoticed, in seconds.
 FRESH_S = 15.0
+
+
+class TierWithoutModel(LookupError):
+    """No model profile stands behind a tier, so its agents cannot run."""
 
 
 class Plans:
@@ -51,14 +59,16 @@ class Plans:
             id=version_id
         )
         definition = Definition.from_dict(version.definition)
-        profile = self._profiles[definition.model.tier]
+        profile = self._profiles.get(definition.model.tier)
+        if profile is None:
+            raise TierWithoutModel(definition.model.tier)
         return AgentPlan(
             slug=version.agent.slug,
             version_id=version.id,
             version_number=version.number,
             definition=definition,
             domain=version.agent.category.domain,
-            blocks=selectors.prompt_blocks(),
+            blocks=prompt_blocks(),
             model_id=profile.model_id,
             max_tokens=profile.max_tokens,
             effort=profile.effort,
@@ -87,3 +97,20 @@ def _price(row: ModelPrice) -> Price:
         cache_read_usd=row.cache_read_usd,
         cache_write_usd=row.cache_write_usd,
     )
+
+
+#: Of a process that accepts runs; an executor has its own.
+_plans = Plans()
+
+
+def most_cost(
+    version_id: uuid.UUID, *, inputs: Mapping[str, Any], is_free_text: bool
+) -> Decimal:
+    """US dollars that a run with these inputs cannot exceed; the demo model is free."""
+    if settings.DEMO_MODEL_URL:
+        return Decimal(0)
+    try:
+        agent = _plans.agent(version_id)
+    except TierWithoutModel:
+        return Decimal(0)
+    return agent.most_cost(inputs, is_free_text=is_free_text)
