@@ -397,3 +397,23 @@ class TestQueueCap:
         settings.QUEUE_FRESH_S = 3600.0
         with django_assert_num_queries(0):
             assert selectors.queued_counts() is before
+
+
+class TestErase:
+    def test_a_batch_that_goes_on_is_a_conflict(self, create, owner):
+        create()
+        team_id = owner.principal.team_id
+        with pytest.raises(Conflict, match="batch"):
+            services.erase_runs(team_id=team_id, by=owner.principal)
+
+    def test_rows_runs_and_batch_go_together(self, create, owner):
+        batch = create()
+        feed()
+        work()
+        feed()
+        kept = BatchFactory()
+        services.erase_runs(team_id=owner.principal.team_id, by=owner.principal)
+        assert list(Batch.objects.all()) == [kept]
+        assert not Execution.objects.exists()
+        assert not batch.items.exists()
+        assert kept.items.count() == 3
