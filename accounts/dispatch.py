@@ -2,6 +2,8 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
+from decimal import Decimal
 
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
@@ -24,3 +26,21 @@ def send_invitation(
     # A name may hold anything but a line break, which a subject may not.
     subject = " ".join(f"You are invited into the team {team}".split())
     mail.send_on_commit(EmailMessage(subject=subject, body=body, to=[to]))
+
+
+def send_budget_alert(
+    *,
+    to: Sequence[str],
+    team: str,
+    budget: str,
+    percent: int,
+    used_usd: Decimal,
+    limit_usd: Decimal,
+) -> None:
+    """The letter to a team's administrators about a budget that fills."""
+    values = {"team": team, "budget": budget, "percent": percent}
+    values |= {"used_usd": f"{used_usd:.2f}", "limit_usd": f"{limit_usd:.2f}"}
+    body = render_to_string("mail/budget_alert.txt", values)
+    subject = " ".join(f"{percent} % of a budget of {team} is spent".split())
+    for address in to:
+        mail.send_on_commit(EmailMessage(subject=subject, body=body, to=[address]))

@@ -1,6 +1,7 @@
 """What can go wrong with accounts, for a caller to mend."""
 
 import datetime as dt
+import uuid
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,9 @@ class BudgetExceeded(NotAffordable):
         self,
         *,
         budget: str,
+        budget_id: uuid.UUID,
+        team_id: uuid.UUID,
+        user_id: uuid.UUID,
         limit_usd: Decimal,
         left_usd: Decimal,
         needed_usd: Decimal,
@@ -97,5 +101,9 @@ class BudgetExceeded(NotAffordable):
             f"The budget of {budget.lower()} ({limit_usd} USD) has {left_usd} USD left, and this "
             f"may cost up to {needed_usd} USD.{then} An administrator of the team can raise it."
         )
+        self.budget_id = budget_id
+        self.team_id = team_id
+        self.user_id = user_id
+        self.needed_usd = needed_usd
         self.left_usd = left_usd
         self.resets_at = resets_at

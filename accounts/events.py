@@ -37,6 +37,17 @@ class RunDenied(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetRefused(Event):
+    """A run was refused, because a budget does not cover it."""
+
+    name: ClassVar[str] = "budget.exceeded"
+    aggregate: ClassVar[str] = "budget"
+
+    needed_usd: Decimal
+    left_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetAlerted(Event):
     """Half of a budget, four fifths of it, or all of it was spent."""
 

@@ -108,6 +108,7 @@ class PauseReason(models.TextChoices):
     PERSON = "person", "Somebody has paused it."
     POLICY_DENIED = "policy_denied", "The policy does not allow these runs any more."
     AGENT_SUSPENDED = "agent_suspended", "The agent was suspended or withdrawn."
+    BUDGET_EXCEEDED = "budget_exceeded", "A budget does not cover the next row."
     REQUESTER_GONE = (
         "requester_gone",
         "The person or the API key that started it has no access any more.",

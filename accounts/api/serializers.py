@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.choices import Role, Scope, TeamKind
+from accounts.choices import BudgetPeriod, BudgetScope, Role, Scope, TeamKind
 from accounts.models import ApiKey
 from aiagents.common.api.serializers import InputSerializer
 
@@ -229,3 +229,40 @@ class NewApiKeyOutput(ApiKeyOutput):
 
     class Meta(ApiKeyOutput.Meta):
         fields = (*ApiKeyOutput.Meta.fields, "key")
+
+
+class BudgetInputSerializer(InputSerializer):
+    """A limit: who or what, in which period, how much."""
+
+    scope = serializers.ChoiceField(choices=BudgetScope.choices)
+    subject_id = serializers.UUIDField(
+        required=False,
+        help_text="The person, key, agent or workflow run; not needed for the team.",
+    )
+    period = serializers.ChoiceField(choices=BudgetPeriod.choices)
+    limit_usd = serializers.DecimalField(
+        max_digits=9, decimal_places=2, min_value=0, max_value=1_000_000
+    )
+
+
+class BudgetOutput(serializers.Serializer[Any]):
+    """A budget in its present period."""
+
+    id = serializers.UUIDField()
+    team_id = serializers.UUIDField()
+    scope = serializers.ChoiceField(choices=BudgetScope.choices)
+    subject_id = serializers.UUIDField()
+    period = serializers.ChoiceField(choices=BudgetPeriod.choices)
+    limit_usd = serializers.DecimalField(max_digits=12, decimal_places=2)
+    used_usd = serializers.DecimalField(max_digits=14, decimal_places=6)
+    reserved_usd = serializers.DecimalField(
+        max_digits=14, decimal_places=6, help_text="Set aside for runs under way."
+    )
+    left_usd = serializers.DecimalField(max_digits=14, decimal_places=6)
+    resets_at = serializers.DateTimeField(allow_null=True)
+
+
+class BudgetListOutput(serializers.Serializer[Any]):
+    """The budgets of a team."""
+
+    results = BudgetOutput(many=True)

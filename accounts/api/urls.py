@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.api import schema, teams, views
+from accounts.api import budgets, schema, teams, views
 
 __all__ = ["schema", "urlpatterns"]
 
@@ -21,6 +21,12 @@ urlpatterns = [
     path("teams", teams.TeamListView.as_view(), name="teams"),
     path(f"{TEAM}/members", teams.MemberListView.as_view(), name="members"),
     path(f"{TEAM}/members/<str:user_id>", teams.MemberView.as_view(), name="member"),
+    path(f"{TEAM}/budgets", budgets.BudgetListView.as_view(), name="budgets"),
+    path(
+        f"{TEAM}/budgets/<str:budget_id>",
+        budgets.BudgetView.as_view(),
+        name="budget",
+    ),
     path(f"{TEAM}/invitations", teams.InvitationListView.as_view(), name="invitations"),
     path(
         f"{TEAM}/invitations/<str:invitation_id>",

@@ -1,6 +1,12 @@
 """Every read of accounts."""
 
 from accounts.selectors.audit import list_audit, names_of
+from accounts.selectors.budgets import (
+    BudgetState,
+    get_budget,
+    list_budgets,
+    own_budgets,
+)
 from accounts.selectors.export import own_records
 from accounts.selectors.own import (
     get_api_key,
@@ -32,12 +38,14 @@ from accounts.selectors.teams import (
 
 __all__ = [
     "SIGN_IN_AGAIN",
+    "BudgetState",
     "KeyHolder",
     "find_current",
     "find_open_invitation",
     "find_requester",
     "find_user_by_name",
     "get_api_key",
+    "get_budget",
     "get_key_holder",
     "get_team",
     "get_token_principal",
@@ -45,6 +53,7 @@ __all__ = [
     "list_api_keys",
     "list_audit",
     "list_browser_sessions",
+    "list_budgets",
     "list_members",
     "list_open_invitations",
     "list_people_by_email",
@@ -53,6 +62,7 @@ __all__ = [
     "load_principal",
     "me",
     "names_of",
+    "own_budgets",
     "own_records",
     "signing_keys",
 ]

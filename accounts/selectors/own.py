@@ -1,12 +1,15 @@
 """What is a person's own: keys, sessions, and what they may know about themselves."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.models import ApiKey, BrowserSession, RefreshToken, Team, User
+from accounts.selectors.budgets import BudgetState, own_budgets
+from aiagents.common import clock
 from aiagents.common.errors import NotFound
 from aiagents.common.ids import parse_id
 from aiagents.common.principals import Principal
@@ -47,7 +50,8 @@ def me(principal: Principal) -> dict[str, Any]:
     """What a principal may know about itself.
 
     `{id, username, email, roles, teams: [{id, name, kind}], limits: {requests,
-    window_seconds}, budget}`; `budget` is None: spending is not limited.
+    window_seconds}, budget}`; `budget` is None when spending is not limited, else the tightest one as
+    `{period, limit_usd, used_usd, reserved_usd, left_usd, resets_at}`.
     """
     user = User.objects.only("id", "email").get(id=principal.user_id)
     teams = Team.objects.visible_to(principal).order_by("created_at", "id")
@@ -61,5 +65,14 @@ def me(principal: Principal) -> dict[str, Any]:
             "requests": settings.RATE_LIMIT_REQUESTS,
             "window_seconds": settings.RATE_LIMIT_WINDOW_SECONDS,
         },
-        "budget": None,
+        "budget": _tightest(own_budgets(principal, now=clock.now())),
     }
+
+
+def _tightest(budgets: Sequence[BudgetState]) -> dict[str, Any] | None:
+    if not budgets:
+        return None
+    least = min(budgets, key=lambda budget: budget.left_usd)
+    money = ("limit_usd", "used_usd", "reserved_usd", "left_usd")
+    amounts = {name: f"{getattr(least, name):.6f}" for name in money}
+    return {"period": least.period, "resets_at": least.resets_at, **amounts}

@@ -8,7 +8,12 @@ from accounts.services.audit import (
     record_export,
 )
 from accounts.services.audit_chain import Fault, Finding, list_heads, verify_audit
-from accounts.services.denials import record_denial, recording_denials
+from accounts.services.budgets import BudgetInput, remove_budget, set_budget
+from accounts.services.denials import (
+    record_denial,
+    record_refusal,
+    recording_denials,
+)
 from accounts.services.erasure import check_can_erase, erase_user
 from accounts.services.guard import count_letter, counting_codes
 from accounts.services.idempotency import Answer, run_once
@@ -65,6 +70,7 @@ from accounts.services.tickets import Ticket, issue_socket_ticket, redeem_socket
 
 __all__ = [
     "Answer",
+    "BudgetInput",
     "Charge",
     "Deed",
     "Fault",
@@ -109,6 +115,7 @@ __all__ = [
     "record_deeds",
     "record_denial",
     "record_export",
+    "record_refusal",
     "record_sign_in",
     "record_sign_out",
     "recording_denials",
@@ -116,12 +123,14 @@ __all__ = [
     "refresh_tokens",
     "register_from_other_site",
     "register_user",
+    "remove_budget",
     "remove_member",
     "reserve",
     "reset_second_factors",
     "revoke_api_key",
     "revoke_invitation",
     "run_once",
+    "set_budget",
     "set_email",
     "set_membership",
     "settle",

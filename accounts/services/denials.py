@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from django.db import transaction
 
 from accounts.choices import AuditAction
-from accounts.errors import PolicyDenied
-from accounts.events import RunDenied
+from accounts.errors import BudgetExceeded, PolicyDenied
+from accounts.events import BudgetRefused, RunDenied
+from accounts.models import Budget
 from accounts.services import audit
 from aiagents.common import clock
 from analytics.services import record_event
@@ -20,7 +21,7 @@ from analytics.services import record_event
 
 @contextmanager
 def recording_denials() -> Iterator[None]:
-    """Record a PolicyDenied that comes out of the block, and let it pass.
+    """Record a PolicyDenied or BudgetExceeded that comes out of the block, and let it pass.
 
     Put it around the outermost transaction. `run_once` has it already.
     """
@@ -29,6 +30,26 @@ def recording_denials() -> Iterator[None]:
     except PolicyDenied as error:
         record_denial(error, now=clock.now())
         raise
+    except BudgetExceeded as error:
+        record_refusal(error)
+        raise
+
+
+@transaction.atomic
+def record_refusal(error: BudgetExceeded) -> None:
+    """Tell that a budget refused a run, one event after another of that budget."""
+    budget = Budget.objects.select_for_update().filter(id=error.budget_id).first()
+    if budget is None:
+        return
+    record_event(
+        BudgetRefused(
+            aggregate_id=budget.id,
+            team_id=error.team_id,
+            user_id=error.user_id,
+            needed_usd=error.needed_usd,
+            left_usd=error.left_usd,
+        )
+    )
 
 
 @transaction.atomic

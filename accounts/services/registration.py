@@ -8,10 +8,10 @@ from collections.abc import Callable
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 
-from accounts.choices import AuditAction, Role, TeamKind
+from accounts.choices import AuditAction, BudgetPeriod, BudgetScope, Role, TeamKind
 from accounts.errors import UsernameTaken
 from accounts.events import UserRegistered
-from accounts.models import USERNAME_PATTERN, Membership, Team, User
+from accounts.models import USERNAME_PATTERN, Budget, Membership, Team, User
 from accounts.selectors import find_user_by_name
 from accounts.services import audit, guard
 from accounts.services.addresses import is_email
@@ -124,6 +124,13 @@ def _create_personal_team(user: User, *, now: dt.datetime) -> Team:
         name=user.username, kind=TeamKind.PERSONAL, created_at=now
     )
     Membership.objects.create(team=team, user=user, role=Role.ADMIN, created_at=now)
+    Budget.objects.create(
+        team=team,
+        scope=BudgetScope.TEAM,
+        subject_id=team.id,
+        period=BudgetPeriod.MONTH,
+        created_at=now,
+    )
     return team
 
 

@@ -13,25 +13,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
 from accounts import dispatch
-from accounts.choices import BudgetPeriod, BudgetScope
+from accounts.choices import BudgetScope, Role
 from accounts.errors import BudgetExceeded
 from accounts.events import BudgetAlerted
-from accounts.models import Budget, BudgetUsage
+from accounts.models import Budget, BudgetUsage, Membership
+from accounts.selectors.budgets import limit_of, period_end, period_start, usage_id
 from aiagents.common.prepared import Prepared
 from analytics.services import record_event
 
 #: Shares of a limit, in per cent, at which the team is told.
 THRESHOLDS = (50, 80, 100)
 CENT = Decimal("0.01")
-#: The one period of a budget that is never begun anew.
-ONCE = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
-#: Names usages by budget and start, so that finding one takes no query.
-NAMESPACE = uuid.UUID("5b6f4d56-7a2c-4d0b-9c5e-2f5f1c0d8a11")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +87,6 @@ _limits = Prepared(
 )
 
 
-def limit_of(limit_usd: Decimal | None) -> Decimal:
-    """The limit in force for a budget's own, which may be None."""
-    if limit_usd is None:
-        return Decimal(settings.DEFAULT_MONTHLY_BUDGET_USD)
-    return limit_usd
-
-
 def reserve(charge: Charge, *, now: dt.datetime) -> list[uuid.UUID]:
     """Set the amount aside in every budget that applies; returns their usages' ids.
 
@@ -114,7 +103,7 @@ def reserve(charge: Charge, *, now: dt.datetime) -> list[uuid.UUID]:
         run_id=charge.run_id,
     )
     limits = [_Limit(*row) for row in rows]
-    return [_reserve_in(limit, charge.amount_usd, now=now) for limit in limits]
+    return [_reserve_in(limit, charge, now=now) for limit in limits]
 
 
 def settle(settlements: Iterable[Settlement]) -> None:
@@ -122,49 +111,23 @@ def settle(settlements: Iterable[Settlement]) -> None:
     reserved: defaultdict[uuid.UUID, Decimal] = defaultdict(Decimal)
     used: defaultdict[uuid.UUID, Decimal] = defaultdict(Decimal)
     for one in settlements:
-        for usage_id in one.usage_ids:
-            reserved[usage_id] += one.reserved_usd
-            used[usage_id] += one.cost_usd
+        for key in one.usage_ids:
+            reserved[key] += one.reserved_usd
+            used[key] += one.cost_usd
     if not reserved:
         return
     usages = BudgetUsage.objects.select_for_update(of=("self",)).filter(id__in=reserved)
-    for usage in usages.select_related("budget").order_by("budget_id", "starts_at"):
+    for usage in usages.select_related("budget__team").order_by(
+        "budget_id", "starts_at"
+    ):
         usage.reserved_usd -= reserved[usage.id]
         usage.used_usd += used[usage.id]
         _alert(usage)
         usage.save()
 
 
-def period_start(period: str, now: dt.datetime) -> dt.datetime:
-    """When the period of `now` began, in UTC."""
-    day = now.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    match period:
-        case BudgetPeriod.DAY:
-            return day
-        case BudgetPeriod.MONTH:
-            return day.replace(day=1)
-        case _:
-            return ONCE
-
-
-def period_end(period: str, start: dt.datetime) -> dt.datetime | None:
-    """When the next period begins; None for a budget that is never begun anew."""
-    match period:
-        case BudgetPeriod.DAY:
-            return start + dt.timedelta(days=1)
-        case BudgetPeriod.MONTH:
-            return (start + dt.timedelta(days=32)).replace(day=1)
-        case _:
-            return None
-
-
-def usage_id(budget_id: uuid.UUID, start: dt.datetime) -> uuid.UUID:
-    """The id of the usage of a budget in the period that began at `start`."""
-    return uuid.uuid5(NAMESPACE, f"{budget_id}:{start.isoformat()}")
-
-
-def _reserve_in(limit: _Limit, amount: Decimal, *, now: dt.datetime) -> uuid.UUID:
-    start = period_start(limit.period, now)
+def _reserve_in(limit: _Limit, charge: Charge, *, now: dt.datetime) -> uuid.UUID:
+    amount, start = charge.amount_usd, period_start(limit.period, now)
     key = usage_id(limit.budget_id, start)
     if _try_reserve(key, amount, most=limit.most):
         return key
@@ -174,7 +137,7 @@ def _reserve_in(limit: _Limit, amount: Decimal, *, now: dt.datetime) -> uuid.UUI
     )
     if _try_reserve(key, amount, most=limit.most):
         return key
-    raise _exceeded(limit, key, amount, start)
+    raise _exceeded(limit, key, charge, start)
 
 
 def _try_reserve(key: uuid.UUID, amount: Decimal, *, most: Decimal) -> bool:
@@ -185,7 +148,7 @@ def _try_reserve(key: uuid.UUID, amount: Decimal, *, most: Decimal) -> bool:
 
 
 def _exceeded(
-    limit: _Limit, key: uuid.UUID, amount: Decimal, start: dt.datetime
+    limit: _Limit, key: uuid.UUID, charge: Charge, start: dt.datetime
 ) -> BudgetExceeded:
     usage = BudgetUsage.objects.get(id=key)
     left = max(limit.most - usage.used_usd - usage.reserved_usd, Decimal(0))
@@ -193,7 +156,10 @@ def _exceeded(
         budget=BudgetScope(limit.scope).label,
         limit_usd=limit.most,
         left_usd=left.quantize(CENT, rounding=ROUND_DOWN),
-        needed_usd=amount,
+        needed_usd=charge.amount_usd,
+        budget_id=limit.budget_id,
+        team_id=charge.team_id,
+        user_id=charge.user_id,
         resets_at=period_end(limit.period, start),
     )
 
@@ -216,4 +182,12 @@ def _alert(usage: BudgetUsage) -> None:
             limit_usd=most,
         )
     )
-    dispatch.tell_budget_alert(usage_id=usage.id)
+    admins = Membership.objects.filter(team=usage.budget.team, role=Role.ADMIN)
+    dispatch.send_budget_alert(
+        to=list(admins.exclude(user__email="").values_list("user__email", flat=True)),
+        team=usage.budget.team.name,
+        budget=str(usage.budget),
+        percent=reached,
+        used_usd=usage.used_usd,
+        limit_usd=most,
+    )

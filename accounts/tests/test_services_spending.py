@@ -11,8 +11,8 @@ from django.db import transaction
 from accounts.choices import BudgetPeriod, BudgetScope
 from accounts.errors import BudgetExceeded
 from accounts.models import BudgetUsage
+from accounts.selectors.budgets import period_end, period_start, usage_id
 from accounts.services import Charge, Settlement, reserve, settle
-from accounts.services.spending import period_end, period_start
 from accounts.tests.factories import BudgetFactory, TeamFactory
 from aiagents.common import ids
 from aiagents.common.connections import in_own_connection
@@ -184,8 +184,6 @@ class TestPeriods:
 
 
 def test_a_usage_is_found_without_a_query():
-    from accounts.services.spending import usage_id
-
     budget = uuid.UUID(int=7)
     assert usage_id(budget, NOW) == usage_id(budget, NOW)
     assert usage_id(budget, NOW) != usage_id(budget, TOMORROW)

@@ -15,7 +15,6 @@ from django.conf import settings
 
 from agents.choices import ErrorCode, ExecutionStatus, ShipmentStatus
 from agents.executor.executor import configured_provider, provider_settings
-from agents.executor.plans import Plans
 from agents.executor.store import AWAY
 from agents.runtime import EnhancedAgent, ProviderError
 from agents.runtime.errors import refused_for_good
@@ -32,6 +31,7 @@ from agents.runtime.providers.batches import (
     Withdrawn,
 )
 from agents.runtime.providers.failures import KeyRefused
+from agents.selectors import Plans
 from agents.services import shipments
 from agents.services.attempts import Outcome
 from agents.services.shipment_rows import RowEnd

@@ -244,7 +244,7 @@ def queue_execution(
         deadline_at=agent.now + dt.timedelta(seconds=allowed_s),
         **fields,
     )
-    _reserve(execution, now=now)
+    set_money_aside(execution, now=now)
     insert_all([execution])
     record_event(
         ExecutionQueued(
@@ -262,8 +262,8 @@ def queue_execution(
     return execution
 
 
-def _reserve(execution: Execution, *, now: dt.datetime) -> None:
-    """Set aside what the run may cost at most. Raises BudgetExceeded."""
+def set_money_aside(execution: Execution, *, now: dt.datetime) -> None:
+    """Set aside what a new run may cost at most. Raises BudgetExceeded."""
     execution.reserved_usd = selectors.most_cost(
         execution.version_id,
         inputs=execution.inputs,

@@ -16,7 +16,7 @@ from django.db.models import F
 
 from accounts import selectors as account_selectors
 from accounts import services as account_services
-from accounts.errors import PolicyDenied
+from accounts.errors import BudgetExceeded, PolicyDenied
 from accounts.permissions import Decision
 from agents import selectors
 from agents.choices import BatchMode, BatchStatus, ItemState, Lane, PauseReason
@@ -162,15 +162,32 @@ def _start_rows(batch: Batch, *, now: dt.datetime) -> int:
     permit = obtain_permit(batch, now=now) if items else None
     if permit is None:
         return 0
+    started = []
     for item in items:
-        queue_execution(
-            permit.agent,
-            by=permit.by,
-            now=now,
-            deadline_s=settings.BATCH_DEADLINE_S,
-            **fields_of(batch, item, permit),
-        )
-    return mark_started([item.id for item in items])
+        try:
+            _queue(batch, item, permit, now=now)
+        except BudgetExceeded as error:
+            pause_for_money(batch, error)
+            break
+        started.append(item.id)
+    return mark_started(started)
+
+
+def _queue(batch: Batch, item: BatchItem, permit: Permit, *, now: dt.datetime) -> None:
+    queue_execution(
+        permit.agent,
+        by=permit.by,
+        now=now,
+        deadline_s=settings.BATCH_DEADLINE_S,
+        **fields_of(batch, item, permit),
+    )
+
+
+def pause_for_money(batch: Batch, error: BudgetExceeded) -> None:
+    """Start no more rows until somebody resumes it: the budget may have begun anew by then."""
+    account_services.record_refusal(error)
+    reason = PauseReason.BUDGET_EXCEEDED
+    batches.pause(batch, reason=reason, detail=error.message)
 
 
 def _stop_rows(batch: Batch) -> int:

@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 
+from accounts.errors import BudgetExceeded
 from agents.choices import (
     SHIPMENT_TRANSITIONS,
     BatchMode,
@@ -32,12 +33,14 @@ from agents.models import Batch, BatchItem, Execution, Shipment
 from agents.runtime import ProviderError
 from agents.runtime.retry import decide_retry
 from agents.services import batches
+from agents.services.executions import set_money_aside
 from agents.services.feeding import (
     Permit,
     fields_of,
     lock_batch,
     mark_started,
     obtain_permit,
+    pause_for_money,
 )
 from agents.services.shipment_rows import (
     RowEnd,
@@ -105,12 +108,34 @@ def prepare_shipment(batch_id: uuid.UUID, *, now: dt.datetime) -> int:
     permit = obtain_permit(batch, now=now) if items else None
     if permit is None:
         return 0
-    shipment = Shipment(batch=batch, row_count=len(items), due_at=Now(), created_at=now)
+    taken, new = _covered(batch, items, permit, now)
+    if not taken:
+        return 0
+    shipment = Shipment(batch=batch, row_count=len(taken), due_at=Now(), created_at=now)
     shipment.save(force_insert=True)
-    new = [_waiting_run(batch, i, permit, now) for i in items if not i.execution_id]
     insert_all(new)
     record_events([ExecutionQueued(**_told(row, attempt=0)) for row in new])
-    return mark_started([item.id for item in items], shipment=shipment)
+    return mark_started([item.id for item in taken], shipment=shipment)
+
+
+def _covered(
+    batch: Batch, items: Iterable[BatchItem], permit: Permit, now: dt.datetime
+) -> tuple[list[BatchItem], list[Execution]]:
+    """The rows that the budgets cover, and the runs of those that have none yet."""
+    taken: list[BatchItem] = []
+    new: list[Execution] = []
+    for item in items:
+        if not item.execution_id:
+            run = _waiting_run(batch, item, permit, now)
+            try:
+                with transaction.atomic():
+                    set_money_aside(run, now=now)
+            except BudgetExceeded as error:
+                pause_for_money(batch, error)
+                break
+            new.append(run)
+        taken.append(item)
+    return taken, new
 
 
 def _fitting(items: Iterable[BatchItem]) -> list[BatchItem]:

@@ -116,6 +116,15 @@ ROWS: dict[str, Row] = {
     "POST /api/v1/invitations/accept": Row(
         statuses=(404, 404, 403, 404, 401, 401), body={"token": "x"}
     ),
+    "GET /api/v1/teams/{team_id}/budgets": Row(statuses=(200, 200, 403, 404, 401, 401)),
+    # What a whole team may spend, the platform's administrators decide.
+    "PUT /api/v1/teams/{team_id}/budgets": Row(
+        statuses=RUN_TEAM,
+        body={"scope": "team", "period": "month", "limit_usd": "5.00"},
+    ),
+    "DELETE /api/v1/teams/{team_id}/budgets/{budget_id}": Row(
+        statuses=(404, 404, 403, 404, 401, 401)
+    ),
     "GET /api/v1/teams": Row(statuses=PERSON),
     "POST /api/v1/teams": Row(
         statuses=(403, 403, 403, 403, 401, 401), body={"name": "Law"}

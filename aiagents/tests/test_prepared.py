@@ -42,13 +42,12 @@ class TestPrepared:
     def test_is_one_query_that_is_not_written_again(self, django_assert_num_queries):
         anna = UserFactory()
         calls = []
-        counted = Prepared(
-            lambda user_id: (
-                calls.append(1)
-                or Membership.objects.filter(user_id=user_id).values_list("id")
-            ),
-            user_id=models.UUIDField(),
-        )
+
+        def build(user_id):
+            calls.append(user_id)
+            return Membership.objects.filter(user_id=user_id).values_list("id")
+
+        counted = Prepared(build, user_id=models.UUIDField())
         with django_assert_num_queries(2):
             assert counted(user_id=anna.id) == counted(user_id=anna.id)
         assert len(calls) == 1
