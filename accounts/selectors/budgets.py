@@ -42,6 +42,16 @@ class BudgetState:
         return max(self.limit_usd - self.used_usd - self.reserved_usd, Decimal(0))
 
     @property
+    def committed_usd(self) -> Decimal:
+        """Spent or set aside."""
+        return self.used_usd + self.reserved_usd
+
+    @property
+    def period_label(self) -> str:
+        """How often it begins anew, for a person."""
+        return BudgetPeriod(self.period).label.lower()
+
+    @property
     def label(self) -> str:
         """Whose spending it limits, for a person."""
         return BudgetScope(self.scope).label

@@ -36,7 +36,12 @@ def profile(request: HttpRequest) -> HttpResponse:
     by = principal_of(request)
     labels = dict(Role.choices)
     roles = sorted(labels.get(role, role) for role in by.roles)
-    context = {"me": account_selectors.me(by), "roles": roles, "limits": _limits()}
+    context = {
+        "me": account_selectors.me(by),
+        "roles": roles,
+        "limits": _limits(),
+        "budgets": account_selectors.own_budgets(by, now=clock.now()),
+    }
     return render(request, "account/profile.html", context)
 
 

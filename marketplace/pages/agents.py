@@ -16,7 +16,7 @@ from agents import selectors as agent_selectors
 from agents.choices import Lane
 from agents.models import Agent, AgentVersion
 from aiagents.common import clock, ids
-from aiagents.common.errors import InvalidInput, NotAllowed, NotFound
+from aiagents.common.errors import InvalidInput, NotAffordable, NotAllowed, NotFound
 from aiagents.common.principals import Principal
 from marketplace import forms, selectors, services
 from marketplace.pages import code_samples
@@ -110,6 +110,9 @@ def _run(request: HttpRequest, slug: str) -> HttpResponse:
     except NotAllowed as error:
         submission = Submission(typed=typed, errors={}, refusal=error.reason)
         return _refused(request, agent, submission, status=403)
+    except NotAffordable as error:
+        submission = Submission(typed=typed, errors={}, refusal=error.message)
+        return _refused(request, agent, submission, status=402)
     target = reverse("marketplace:execution_detail", args=[execution])
     return HttpResponseRedirect(target, status=303)
 
