@@ -605,7 +605,7 @@ class TestSchema:
         patterns = [path("api/v1/", include("accounts.api.urls"))]
         schema = SchemaGenerator(patterns=patterns).get_schema(public=True)
         assert capsys.readouterr().err == ""
-        assert len(schema["paths"]) == 15
+        assert len(schema["paths"]) == 17
         names = set(schema["components"]["securitySchemes"])
         assert names == {"apiKey", "bearer", "session"}
 

@@ -122,9 +122,7 @@ ROWS: dict[str, Row] = {
         statuses=RUN_TEAM,
         body={"scope": "team", "period": "month", "limit_usd": "5.00"},
     ),
-    "DELETE /api/v1/teams/{team_id}/budgets/{budget_id}": Row(
-        statuses=(404, 404, 403, 404, 401, 401)
-    ),
+    "DELETE /api/v1/teams/{team_id}/budgets/{budget_id}": Row(statuses=RUN_TEAM),
     "GET /api/v1/teams": Row(statuses=PERSON),
     "POST /api/v1/teams": Row(
         statuses=(403, 403, 403, 403, 401, 401), body={"name": "Law"}
@@ -221,6 +219,7 @@ def _things(owner, team, state) -> dict[str, str]:
         "execution_id": str(run.id),
         "key_id": str(key.id),
         "batch_id": str(batch.id),
+        "budget_id": str(factories.BudgetFactory(team=team, scope="user").id),
         "team_id": str(team.id),
         "user_id": str(owner.user.id),
         "invitation_id": str(ids.new_id()),
