@@ -30,6 +30,8 @@ def _once(request: Request, route: str, create: Callable[[], Answer]) -> Answer:
 class TeamListView(APIView):
     """The caller's teams."""
 
+    pagination_class = NumberedPages
+
     @extend_schema(
         tags=["teams"], responses={200: serializers.TeamRowOutput(many=True)}
     )
@@ -65,6 +67,8 @@ class TeamListView(APIView):
 
 class MemberListView(APIView):
     """Who is in a team."""
+
+    pagination_class = NumberedPages
 
     @extend_schema(tags=["teams"], responses={200: serializers.MemberOutput(many=True)})
     def get(self, request: Request, team_id: str) -> Response:
@@ -110,6 +114,8 @@ class MemberView(APIView):
 
 class InvitationListView(APIView):
     """Who is invited into a team; for its administrators."""
+
+    pagination_class = NumberedPages
 
     @extend_schema(
         tags=["teams"], responses={200: serializers.InvitationOutput(many=True)}

@@ -41,6 +41,7 @@ class BatchFilters(FilterParameters):
 class Batches(APIView):
     """`GET, POST /batches`."""
 
+    pagination_class = CreatedCursor
     required_scope = {"GET": "executions:read", "POST": "executions:run"}
     parser_classes = (StrictJSONParser, MultiPartParser)
 
