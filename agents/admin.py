@@ -15,7 +15,7 @@ from django.db import models
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin  # type: ignore[import-untyped] # it ships no types
 from unfold.decorators import action  # type: ignore[import-untyped] # it ships no types
@@ -30,6 +30,8 @@ from agents.models import (
     AgentVersion,
     Batch,
     Category,
+    EvalResult,
+    EvalRun,
     Execution,
     ModelPrice,
     ModelProfile,
@@ -42,6 +44,8 @@ from aiagents.common.principals import Principal
 
 #: A page answers in time; `manage.py policy_dry_run` asks them all.
 MOST_TRIED = 5_000
+#: How a check's verdict is shown.
+VERDICTS = {True: "passed", False: "FAILED", None: "not judged"}
 
 
 def _principal(request: HttpRequest) -> Principal:
@@ -380,3 +384,69 @@ class ShipmentAdmin(ReadOnlyAdmin):
     list_select_related = ("batch",)
     search_fields = ("id__exact", "batch__id__exact", "provider_id")
     ordering = ("-created_at", "-id")
+
+
+@admin.register(EvalRun)
+class EvalRunAdmin(ReadOnlyAdmin):
+    """When samples were tried, on what, and what it cost."""
+
+    list_display = (
+        "started_at",
+        "provider",
+        "agent_slug",
+        "category_slug",
+        "planned_count",
+        "cost_usd",
+        "stop_reason",
+        "finished_at",
+    )
+    list_filter = ("provider", "stop_reason", "started_at")
+    search_fields = ("id__exact", "agent_slug", "category_slug")
+    ordering = ("-started_at", "-id")
+
+
+@admin.register(EvalResult)
+class EvalResultAdmin(ReadOnlyAdmin):
+    """What each sample's checks said, failures first."""
+
+    list_display = (
+        "version_name",
+        "sample_title",
+        "model",
+        "passed_count",
+        "failed_count",
+        "unjudged_count",
+        "error_code",
+        "cost_usd",
+        "created_at",
+    )
+    list_filter = ("provider", "model", "error_code", "created_at")
+    list_select_related = ("version__agent", "run")
+    search_fields = ("id__exact", "run__id__exact", "version__agent__slug", "model")
+    ordering = ("-created_at", "-id")
+    exclude = ("checks",)
+    readonly_fields = ("verdicts",)
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[EvalResult]:
+        """Without the texts of the versions."""
+        rows: models.QuerySet[EvalResult] = super().get_queryset(request)
+        return rows.select_related("version__agent").defer("version__definition")
+
+    @admin.display(description="version", ordering="version__agent__slug")
+    def version_name(self, result: EvalResult) -> str:
+        """The agent and the number of its version."""
+        return f"{result.version.agent.slug}, version {result.version.number}"
+
+    @admin.display(description="checks")
+    def verdicts(self, result: EvalResult) -> SafeString:
+        """Each check with its verdict and reason, failed ones first."""
+        order = {False: 0, None: 1, True: 2}
+        checks = sorted(result.checks, key=lambda check: order[check["passed"]])
+        return format_html_join(
+            "",
+            "<p><strong>{}</strong> {} {}: {}</p>",
+            (
+                (VERDICTS[one["passed"]], one["kind"], one["rule"], one["reason"])
+                for one in checks
+            ),
+        )

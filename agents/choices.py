@@ -209,3 +209,12 @@ class ErrorCause(models.TextChoices):
     LLM_OVERLOADED = "llm_overloaded", "the model's service was overloaded"
     LLM_TIMEOUT = "llm_timeout", "the model's service went silent"
     WORKER_LOST = "worker_lost", "the worker was lost"
+
+
+class EvalStop(models.TextChoices):
+    """Why a run of evals ended before its last sample."""
+
+    BUDGET = "budget", "The next call might have passed the budget."
+    UNPRICED = "unpriced", "A model has no price, so the budget could not be kept."
+    KEY_REFUSED = "key_refused", "The model's service accepts none of the keys."
+    INTERRUPTED = "interrupted", "It was interrupted."

@@ -21,6 +21,10 @@ class VersionNotFound(NotFound):
     """This agent has no such version that can be run."""
 
 
+class CategoryNotFound(NotFound):
+    """There is no such category."""
+
+
 class ExecutionNotFound(NotFound):
     """There is no such execution."""
 

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
         AgentVersion,
         Batch,
         BatchItem,
+        EvalResult,
         Execution,
         Shipment,
     )
 
+#: The provider that nothing is measured by.
+DEMO = "demo"
 END_EVENT_FIELDS = (
     *("id", "team_id", "user_id", "lane", "status", "attempt", "failures"),
     *("started_at", "finished_at", "provider", "model", "output"),
@@ -158,3 +161,12 @@ class ShipmentQuerySet(models.QuerySet["Shipment"]):
     def due(self) -> "ShipmentQuerySet":
         """To be looked at, by the database's clock."""
         return self.open().filter(due_at__lte=Now())
+
+
+class EvalResultQuerySet(models.QuerySet["EvalResult"]):
+    """Results of evals."""
+
+    def of_live_models(self) -> "EvalResultQuerySet":
+        """Those that say something about quality: judged, and not the demo model's."""
+        judged = models.Q(passed_count__gt=0) | models.Q(failed_count__gt=0)
+        return self.exclude(provider=DEMO).filter(judged)

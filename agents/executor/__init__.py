@@ -4,7 +4,15 @@ One executor a process, beside Celery's consumer. It decides nothing about state
 is a call of `agents.services.attempts`.
 """
 
+from agents.executor.evaluator import EvalReport, run_evals
 from agents.executor.executor import Executor, current, start_executor
 from agents.executor.shipping import Shipper
 
-__all__ = ["Executor", "Shipper", "current", "start_executor"]
+__all__ = [
+    "EvalReport",
+    "Executor",
+    "Shipper",
+    "current",
+    "run_evals",
+    "start_executor",
+]

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from agents.catalogue.definition import Definition
+from agents.evals import JudgeModel
+from agents.evals.judge import TIER as JUDGE_TIER
 from agents.models import AgentVersion, ModelPrice, ModelProfile
 from agents.runtime import AgentLoader, AgentPlan, EnhancedAgent, Price
 from agents.selectors.running import prompt_blocks
@@ -37,6 +39,20 @@ class Plans:
         self._refresh()
         return self._loader.load(
             version_id, stamp=self._stamp, read=lambda: self._plan(version_id)
+        )
+
+    def judge(self) -> JudgeModel | None:
+        """The model that judges evals; None while no model stands behind its tier."""
+        self._refresh()
+        profile = self._profiles.get(JUDGE_TIER)
+        if profile is None:
+            return None
+        return JudgeModel(
+            model_id=profile.model_id,
+            max_tokens=profile.max_tokens,
+            effort=profile.effort,
+            capabilities=frozenset(profile.capabilities),
+            prices=self._prices.get(profile.model_id, ()),
         )
 
     def _refresh(self) -> None:

@@ -17,6 +17,7 @@ from agents.services.catalogue import (
 )
 from agents.services.curation import resume_agent, suspend_agent
 from agents.services.erasure import erase_runs
+from agents.services.evals import begin_evals, finish_evals, record_trial
 from agents.services.executions import (
     Request,
     cancel_execution,
@@ -40,6 +41,7 @@ __all__ = [
     "Upload",
     "add_price",
     "batches_to_feed",
+    "begin_evals",
     "cancel_batch",
     "cancel_execution",
     "change_batch",
@@ -48,10 +50,12 @@ __all__ = [
     "erase_runs",
     "export_catalogue",
     "feed_batch",
+    "finish_evals",
     "has_provider_work",
     "load_catalogue",
     "pause_batch",
     "record_feedback",
+    "record_trial",
     "refresh_figures",
     "resume_agent",
     "resume_batch",

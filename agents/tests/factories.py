@@ -13,6 +13,8 @@ from agents.models import (
     Batch,
     BatchItem,
     Category,
+    EvalResult,
+    EvalRun,
     Execution,
     Topic,
 )
@@ -209,3 +211,39 @@ class BatchFactory(factory.django.DjangoModelFactory):
             BatchItem.objects.create(
                 batch=self, position=position, line=position + 1, inputs=inputs
             )
+
+
+class EvalRunFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = EvalRun
+
+    provider = "anthropic"
+    planned_count = 1
+    started_at = factory.LazyFunction(lambda: clock.now())
+    finished_at = factory.SelfAttribute("started_at")
+
+
+class EvalResultFactory(factory.django.DjangoModelFactory):
+    """One check passed, one failed."""
+
+    class Meta:
+        model = EvalResult
+
+    run = factory.SubFactory(EvalRunFactory)
+    version = factory.LazyAttribute(lambda _: AgentFactory().live_version)
+    sample_title = "Short contract"
+    sample_digest = factory.Sequence(lambda n: f"{n:064d}")
+    prompt_digest = "a" * 64
+    answer_digest = "b" * 64
+    provider = factory.SelfAttribute("run.provider")
+    model = "claude-sonnet-5-5"
+    checks = [
+        {"kind": "contains", "rule": "buyer", "passed": True, "reason": "found"},
+        {"kind": "contains", "rule": "<b>", "passed": False, "reason": "not found"},
+    ]
+    passed_count = 1
+    failed_count = 1
+    unjudged_count = 0
+    cost_usd = 0
+    duration_ms = 1200
+    created_at = factory.LazyFunction(lambda: clock.now())

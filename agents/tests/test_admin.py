@@ -9,18 +9,26 @@ from agents.models import (
     AgentVersion,
     Batch,
     Category,
+    EvalResult,
+    EvalRun,
     Execution,
     ModelPrice,
     ModelProfile,
     Shipment,
     Topic,
 )
-from agents.tests.factories import AgentFactory, BatchFactory, ExecutionFactory
+from agents.tests.factories import (
+    AgentFactory,
+    BatchFactory,
+    EvalResultFactory,
+    ExecutionFactory,
+)
 from aiagents.common import clock
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:agents_{}_changelist"
-READ_ONLY = [Category, Topic, Agent, AgentVersion, Execution, Batch, Shipment]
+EVALS = [EvalRun, EvalResult]
+READ_ONLY = [Category, Topic, Agent, AgentVersion, Execution, Batch, Shipment, *EVALS]
 ALL = [*READ_ONLY, ModelProfile, ModelPrice]
 
 
@@ -36,6 +44,7 @@ def row_of(model):
     execution = ExecutionFactory(succeeded=True, output="<b>secret result</b>")
     ModelProfile.objects.create(tier="fast", model_id="one")
     price()
+    EvalResultFactory(version=execution.version)
     if model in {Batch, Shipment}:
         now = clock.now()
         batch = BatchFactory(agent=execution.agent, name="secret name")
@@ -87,6 +96,23 @@ class TestPages:
         page = admin_page.get(address).text
         assert "&lt;script&gt;alert(1)&lt;/script&gt; {{ 7 }}" in page
         assert "<script>alert(1)" not in page
+
+    def test_show_verdicts_as_text_failures_first(self, admin_page):
+        row = EvalResultFactory()
+        address = reverse("admin:agents_evalresult_change", args=[row.pk])
+        page = admin_page.get(address).text
+        assert "contains &lt;b&gt;: not found" in page
+        assert page.index("FAILED") < page.index("<strong>passed")
+
+    def test_results_take_as_many_queries_for_ten(self, admin_page, query_counts):
+        address = reverse(LIST.format("evalresult"))
+        EvalResultFactory()
+        admin_page.get(address)
+        with query_counts("admin:evalresult.changelist"):
+            admin_page.get(address)
+        EvalResultFactory.create_batch(9)
+        with query_counts("admin:evalresult.changelist"):
+            admin_page.get(address)
 
     def test_do_not_show_what_people_typed(self, admin_page):
         run = row_of(Execution)

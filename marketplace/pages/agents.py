@@ -1,5 +1,6 @@
 """One agent: what it does, its form, its versions, and how programs call it."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -155,6 +156,7 @@ def _context(
         "samples": samples,
         "versions": versions,
         "figures": agent_selectors.figures_of([agent.id])[agent.id],
+        "evals": agent_selectors.latest_evals(_live_id(agent)),
         "code_samples": code_samples.code_samples(
             root=root, slug=agent.slug, inputs=samples[0].input if samples else {}
         ),
@@ -164,6 +166,11 @@ def _context(
         "is_favourite": selectors.is_favourite(agent, by=by),
         "shows_prompt": by is not None and not by.roles.isdisjoint(PROMPT_READERS),
     }
+
+
+def _live_id(agent: Agent) -> uuid.UUID:
+    assert agent.live_version_id is not None  # noqa: S101 - a listed agent has one
+    return agent.live_version_id
 
 
 def _definition(agent: Agent) -> Mapping[str, Any]:

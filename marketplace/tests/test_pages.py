@@ -1,5 +1,6 @@
 """Every page of the frame: who sees it, that it is whole, and that nothing typed runs in it."""
 
+import datetime as dt
 import re
 
 import pytest
@@ -19,7 +20,12 @@ from accounts.tests.factories import (
     UserFactory,
 )
 from agents.models import Execution
-from agents.tests.factories import AgentFactory, ExecutionFactory, definition
+from agents.tests.factories import (
+    AgentFactory,
+    EvalResultFactory,
+    ExecutionFactory,
+    definition,
+)
 from aiagents.common import clock, ids
 from marketplace.models import Favourite
 from marketplace.pages import access, errors
@@ -175,6 +181,15 @@ class TestMarketplace:
         AgentFactory.create_batch(9)
         with query_counts("page:agent_list"):
             client.get("/")
+
+    def test_an_agent_says_what_its_evals_said(self, client, agent):
+        at = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
+        EvalResultFactory(version=agent.live_version, run__provider="demo")
+        page = client.get("/marketplace/contract-reader").text
+        assert "Not yet evaluated on a live model" in page
+        EvalResultFactory(version=agent.live_version, created_at=at)
+        page = client.get("/marketplace/contract-reader").text
+        assert "Passed 1 of 2 checks on claude-sonnet-5-5, 22 Nov 2026" in page
 
     def test_an_agent_without_published_version_is_missing(self, client):
         hidden = AgentFactory(live=False)
