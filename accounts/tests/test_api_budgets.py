@@ -1,5 +1,7 @@
 """The REST addresses of budgets: who sets what, shapes, and that strangers find nothing."""
 
+from decimal import Decimal
+
 import pytest
 
 from accounts import selectors, services
@@ -144,7 +146,11 @@ def test_a_letter_goes_to_the_administrators(
     with django_capture_on_commit_callbacks(execute=True):
         usages = spend(shared_team, 6)
         services.settle(
-            [services.Settlement(usage_ids=usages, reserved_usd=6, cost_usd=6)]
+            [
+                services.Settlement(
+                    usage_ids=usages, reserved_usd=Decimal(6), cost_usd=Decimal(6)
+                )
+            ]
         )
     (letter,) = mailoutbox
     assert letter.to == ["chief@example.org"]
