@@ -172,6 +172,8 @@ def _alert(usage: BudgetUsage) -> None:
     if reached <= usage.alerted_percent:
         return
     usage.alerted_percent = reached
+    # Refusals write events of the same budget; its lock numbers them one after another.
+    Budget.objects.select_for_update().get(id=usage.budget_id)
     record_event(
         BudgetAlerted(
             aggregate_id=usage.budget_id,
